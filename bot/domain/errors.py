@@ -80,3 +80,11 @@ class Stopped(ConductorError):
     """A stop switch is set, or could not be read (I10)."""
 
     fault = Fault.USER
+
+
+class OverBudget(UserError):
+    """A model call would pass the run's or the day's cap (I12)."""
+
+
+class StorageBusy(InternalError):
+    """The database did not let us in within the time allowed; nothing was written."""

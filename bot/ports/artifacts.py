@@ -1,0 +1,25 @@
+"""Byte-exact files named by hash, in a place all workers share (DESIGN section 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+
+class Artifacts(Protocol):
+    """Keyed by installation and sha256; never shared between installations."""
+
+    def put(self, installation_id: int, data: bytes) -> str:
+        """Store and return the hex sha256. Durable when it returns: temporary name, synced, renamed."""
+
+    def put_file(self, installation_id: int, path: Path) -> str:
+        """The same for a file on this machine, which is copied."""
+
+    def get(self, installation_id: int, sha256: str) -> bytes:
+        """The bytes, checked against their name. Raises ``ArtifactMissing`` or ``ArtifactDamaged``."""
+
+    def path(self, installation_id: int, sha256: str) -> Path:
+        """A read-only path to the checked file."""
+
+    def has(self, installation_id: int, sha256: str) -> bool:
+        """Whether it is there."""
