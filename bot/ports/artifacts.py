@@ -5,6 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from bot.domain.errors import InternalError
+
+
+class ArtifactMissing(InternalError):
+    """No such artifact for this installation. ``fields``: ``installation_id``, ``sha256``."""
+
+
+class ArtifactDamaged(InternalError):
+    """A file's bytes do not have the hash it is named by. ``fields``: ``installation_id``, ``sha256``."""
+
 
 class Artifacts(Protocol):
     """Keyed by installation and sha256; never shared between installations."""

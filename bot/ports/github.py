@@ -11,6 +11,14 @@ from bot.domain.errors import GitHubError
 from bot.domain.events import Actor, Event
 
 
+class MalformedPayload(GitHubError):
+    """A delivery of an event we read lacks what we need, or is no JSON. ``fields``: ``event``, ``where``, ``why``."""
+
+
+class RepositoryUnusable(GitHubError):
+    """The repository cannot be snapshotted: no commits, or over the limits. ``fields['reason']``: empty|too_big|too_many."""
+
+
 class GitHubBusy(GitHubError):
     """5xx, time-out or connection lost: the effect is unknown. ``fields['status']`` is "" when no answer came."""
 

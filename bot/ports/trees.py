@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bot.domain.errors import InternalError
 from bot.domain.facts import BaseEntry
 from bot.domain.work import FileDiff, Patch
+
+
+class BundleRefused(InternalError):
+    """A snapshot bundle is damaged or not what it should be. ``fields``: ``bundle``, ``why``."""
 
 
 @dataclass(frozen=True, slots=True)

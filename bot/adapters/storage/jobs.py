@@ -1,0 +1,130 @@
+"""Durable work: claimed by one conditional update that reads the stop switches, settled under a fence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
+from bot.adapters.storage.stops import repository_of, runs_on, stopped
+from bot.adapters.tables import QUEUED, RUNNING, deliveries, jobs, outbox
+from bot.domain.errors import InternalError, StaleFence
+from bot.ports.records import Job
+
+_COLUMNS = columns_of(jobs, Job)
+_FREE: dict[str, Any] = {"lease_owner": "", "lease_until": 0}
+
+
+def _may_run() -> sa.ColumnElement[bool]:
+    """No stop stands over the job's run and it is not paused; a job without a run passes, else nobody could resume."""
+    halted = stopped(run_id=jobs.c.run_id, repository_key=repository_of(jobs.c.run_id))
+    return sa.or_(jobs.c.run_id.is_(None), sa.and_(sa.not_(halted), runs_on(jobs.c.run_id)))
+
+
+class SqlJobs:
+    """`bot.ports.storage.Jobs`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def add(self, job: Job) -> bool:
+        return self._link.insert_new(jobs, values_of(job))
+
+    def get(self, job_id: str) -> Job | None:
+        return self._link.one(Job, sa.select(*_COLUMNS).where(jobs.c.id == job_id))
+
+    def by_key(self, key: str) -> Job | None:
+        return self._link.one(Job, sa.select(*_COLUMNS).where(jobs.c.key == key))
+
+    def of_run(self, run_id: str) -> list[Job]:
+        """Oldest first."""
+        found = sa.select(*_COLUMNS).where(jobs.c.run_id == run_id)
+        return self._link.all(Job, found.order_by(jobs.c.created_at, jobs.c.id))
+
+    def of_delivery(self, delivery_id: str) -> list[Job]:
+        """Oldest first."""
+        found = sa.select(*_COLUMNS).where(jobs.c.delivery_id == delivery_id)
+        return self._link.all(Job, found.order_by(jobs.c.created_at, jobs.c.id))
+
+    def release(self, job_id: str) -> None:
+        update = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "waiting")
+        self._link.run(update.values(state="queued"))
+
+    def claim(self, job_id: str, *, owner: str, now: int, lease_ms: int) -> Job | None:
+        """The shared lock makes a stop wait for claims under way: when it commits, none that did not see it is left."""
+        self._link.lock(LockKind.SWITCHES, shared=True)
+        queued = sa.and_(jobs.c.state == "queued", jobs.c.not_before <= now)
+        left = sa.and_(jobs.c.state == "running", jobs.c.lease_until <= now)
+        update = sa.update(jobs).where(jobs.c.id == job_id, sa.or_(queued, left), _may_run())
+        update = update.values(
+            state="running",
+            lease_owner=owner,
+            lease_until=now + lease_ms,
+            fence=jobs.c.fence + 1,
+            attempts=jobs.c.attempts + 1,
+        )
+        return self._link.one(Job, update.returning(*_COLUMNS))
+
+    def renew(self, job_id: str, *, fence: int, until: int) -> None:
+        self._held(job_id, fence, {"lease_until": until})
+
+    def settle(
+        self,
+        job_id: str,
+        *,
+        fence: int,
+        state: str,
+        now: int,
+        result: dict[str, Any] | None = None,
+        reason: str = "",
+        not_before: int = 0,
+        spend_attempt: bool = True,
+    ) -> None:
+        """A claim counts as an attempt, so that a job that kills its worker is counted; waiting gives it back."""
+        ended = state not in ("queued", "waiting")
+        new: dict[str, Any] = {"state": state, "reason": reason, "not_before": not_before, **_FREE}
+        new["done_at"] = now if ended else 0
+        if result is not None:
+            new["result"] = result
+        if not spend_attempt:
+            new["attempts"] = jobs.c.attempts - 1
+        self._held(job_id, fence, new)
+
+    def _held(self, job_id: str, fence: int, new: dict[str, Any]) -> None:
+        update = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.fence == fence, jobs.c.state == "running")
+        if self._link.changed(update.values(new)) != 1:
+            raise StaleFence(
+                f"Job {job_id} is no longer held under fence {fence}; its result is dropped.",
+                {"job": job_id, "fence": str(fence)},
+            )
+
+    def cancel(self, run_id: str, reason: str) -> int:
+        """Running ones end too: their next heartbeat and their result meet a newer fence."""
+        open_states = jobs.c.state.in_(("waiting", "queued", "running"))
+        update = sa.update(jobs).where(jobs.c.run_id == run_id, open_states)
+        return self._link.changed(
+            update.values(state="cancelled", reason=reason, fence=jobs.c.fence + 1, not_before=0, **_FREE)
+        )
+
+    def due(self, now: int, limit: int) -> list[tuple[str, str]]:
+        """Abandoned ones first, then by due time and age; what a stop or a pause holds is left out, so it starves nobody."""
+        left = sa.select(jobs.c.id, jobs.c.queue).where(sa.text(RUNNING), jobs.c.lease_until <= now, _may_run())
+        found = self._link.run(left.order_by(jobs.c.lease_until).limit(limit)).all()
+        if len(found) < limit:
+            queued = sa.select(jobs.c.id, jobs.c.queue).where(sa.text(QUEUED), jobs.c.not_before <= now, _may_run())
+            queued = queued.order_by(jobs.c.not_before, jobs.c.created_at).limit(limit - len(found))
+            found = [*found, *self._link.run(queued).all()]
+        return [(str(row[0]), str(row[1])) for row in found]
+
+    def release_owner(self, owner_prefix: str) -> int:
+        """Expires what such owners hold in all three: jobs, deliveries and outbox rows."""
+        if not owner_prefix:
+            raise InternalError("Leases are released by their owner's prefix, and an empty one would be everybody's.")
+        count = 0
+        for table, held in ((jobs, RUNNING), (deliveries, "state = 'received'"), (outbox, "state = 'sending'")):
+            # substr, as LIKE would read % and _ in the prefix and ignores case in SQLite.
+            owned = sa.func.substr(table.c.lease_owner, 1, len(owner_prefix)) == owner_prefix
+            update = sa.update(table).where(sa.text(held), table.c.lease_until > 0, owned)
+            count += self._link.changed(update.values(lease_until=0))
+        return count

@@ -1,0 +1,239 @@
+"""The outbox: intended writes in order, one sender per installation, claimed under the switches (DESIGN section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
+from bot.adapters.storage.runs import DRY_RUN
+from bot.adapters.storage.stops import stopped
+from bot.adapters.tables import READY, SENDING, UNDONE, installations, outbox, runs
+from bot.domain.errors import InternalError, StaleFence
+from bot.domain.subject import sha256_of
+from bot.ports.records import OutboxRow
+
+_COLUMNS = columns_of(outbox, OutboxRow)
+STOP_ORDER = "stop:"
+"""Rows whose order key begins so answer a stop command: they wait for nobody, and `next` offers them while stopped."""
+_MAY_ANSWER_STOP = "reaction.add"
+
+
+def _switched_off() -> sa.ColumnElement[bool]:
+    return stopped(run_id=outbox.c.run_id, repository_key=sa.cast(outbox.c.repository_id, sa.Text))
+
+
+def _waits_its_turn() -> sa.ColumnElement[bool]:
+    """An earlier row of the same order key is undone."""
+    earlier = outbox.alias("earlier")
+    found = sa.select(sa.literal(1)).where(
+        sa.text(UNDONE.replace("state", "earlier.state").replace("held", "earlier.held")),
+        earlier.c.repository_id == outbox.c.repository_id,
+        earlier.c.order_key == outbox.c.order_key,
+        earlier.c.installation_id == outbox.c.installation_id,
+        earlier.c.id < outbox.c.id,
+    )
+    return found.exists()
+
+
+def _somebody_sends(now: int) -> sa.ColumnElement[bool]:
+    """Another row of the installation is on its way under a live lease."""
+    other = outbox.alias("other")
+    found = sa.select(sa.literal(1)).where(
+        sa.text(SENDING.replace("state", "other.state")),
+        other.c.installation_id == outbox.c.installation_id,
+        other.c.lease_until > now,
+        other.c.id != outbox.c.id,
+    )
+    return found.exists()
+
+
+def _goes(now: int) -> sa.ColumnElement[bool]:
+    ready = sa.and_(outbox.c.state == "allowed", outbox.c.not_before <= now)
+    left = sa.and_(outbox.c.state == "sending", outbox.c.lease_until <= now)
+    return sa.and_(sa.or_(ready, left), outbox.c.held == 0)
+
+
+def _open(installation_id: Any, now: int) -> sa.ColumnElement[bool]:
+    """The installation is not suspended, and GitHub did not ask it to wait."""
+    found = sa.select(sa.literal(1)).where(
+        installations.c.id == installation_id,
+        installations.c.suspended.is_(False),
+        installations.c.blocked_until <= now,
+    )
+    return found.exists()
+
+
+class SqlOutbox:
+    """`bot.ports.storage.Outbox`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def add(self, row: OutboxRow) -> int | None:
+        values = values_of(row, without=frozenset({"id"}))
+        values["held"] = 0
+        if row.run_id is not None:
+            self._link.lock_row(runs, row.run_id)
+            highest = self._link.value(sa.select(sa.func.max(outbox.c.seq)).where(outbox.c.run_id == row.run_id))
+            values["seq"] = int(highest or 0) + 1
+            mode = self._link.value(sa.select(runs.c.mode).where(runs.c.id == row.run_id))
+            values["held"] = 1 if mode == DRY_RUN else 0
+        return self._link.insert_id(outbox, values)
+
+    def get(self, row_id: int) -> OutboxRow | None:
+        return self._link.one(OutboxRow, sa.select(*_COLUMNS).where(outbox.c.id == row_id))
+
+    def by_key(self, dedupe_key: str) -> OutboxRow | None:
+        return self._link.one(OutboxRow, sa.select(*_COLUMNS).where(outbox.c.dedupe_key == dedupe_key))
+
+    def of_run(self, run_id: str) -> list[OutboxRow]:
+        """In order."""
+        found = sa.select(*_COLUMNS).where(outbox.c.run_id == run_id)
+        return self._link.all(OutboxRow, found.order_by(outbox.c.seq))
+
+    def decide(
+        self,
+        row_id: int,
+        *,
+        decision: str,
+        decision_sha256: str,
+        policy_ids: list[str],
+        policy_set_sha256: str,
+        reason: str,
+    ) -> None:
+        """``allow`` or ``allowed`` allows, every other word denies. Raises ``InternalError`` for a row that is not staged."""
+        update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.state == "staged")
+        update = update.values(
+            state="allowed" if decision in ("allow", "allowed") else "denied",
+            decision=decision,
+            decision_sha256=decision_sha256,
+            policy_ids=policy_ids,
+            policy_set_sha256=policy_set_sha256,
+            reason=reason,
+        )
+        if self._link.changed(update) != 1:
+            raise InternalError(
+                f"Outbox row {row_id} is not staged, so no decision can be made about it.", {"row": str(row_id)}
+            )
+
+    def next(self, installation_id: int, now: int) -> OutboxRow | None:
+        """None while another row of the installation is on its way, or all that are left wait, are held or are stopped."""
+        found = sa.select(*_COLUMNS).where(
+            sa.text(UNDONE),
+            outbox.c.installation_id == installation_id,
+            _goes(now),
+            _open(outbox.c.installation_id, now),
+            sa.not_(_somebody_sends(now)),
+            sa.not_(_waits_its_turn()),
+            sa.or_(outbox.c.order_key.startswith(STOP_ORDER, autoescape=True), sa.not_(_switched_off())),
+        )
+        return self._link.one(OutboxRow, found.order_by(outbox.c.id).limit(1))
+
+    def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> OutboxRow | None:
+        """A row whose payload is no longer what was hashed ends as dead here. Only a reaction may answer a stop."""
+        found = sa.select(outbox.c.installation_id, outbox.c.payload).where(outbox.c.id == row_id)
+        stored = self._link.run(found).first()
+        if stored is None:
+            return None
+        installation_id = int(stored[0])
+        self._link.lock(LockKind.SWITCHES, shared=True)
+        # Two senders of one installation must not both see nobody sending.
+        self._link.lock(LockKind.SENDER, installation_id)
+        hashed = sha256_of(bytes(stored[1]))
+        update = sa.update(outbox).where(
+            outbox.c.id == row_id,
+            outbox.c.payload_sha256 == hashed,
+            _goes(now),
+            _open(outbox.c.installation_id, now),
+            sa.not_(_somebody_sends(now)),
+            sa.not_(_waits_its_turn()),
+            outbox.c.kind == _MAY_ANSWER_STOP if answers_stop else sa.not_(_switched_off()),
+        )
+        update = update.values(
+            state="sending",
+            lease_owner=owner,
+            lease_until=now + lease_ms,
+            fence=outbox.c.fence + 1,
+            attempts=outbox.c.attempts + 1,
+        )
+        claimed = self._link.one(OutboxRow, update.returning(*_COLUMNS))
+        if claimed is None:
+            self._bury_if_changed(row_id, hashed, now)
+        else:
+            self._wrote(installation_id, now)
+        return claimed
+
+    def _bury_if_changed(self, row_id: int, hashed: str, now: int) -> None:
+        update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.payload_sha256 != hashed, _goes(now))
+        why = "The stored payload is not the one that was hashed and decided; it is never sent."
+        self._link.run(
+            update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0)
+        )
+
+    def _wrote(self, installation_id: int, now: int) -> None:
+        """Pacing counts from the last write's start or end."""
+        update = sa.update(installations).where(
+            installations.c.id == installation_id, installations.c.last_write_at < now
+        )
+        self._link.run(update.values(last_write_at=now))
+
+    def note(self, row_id: int, *, fence: int, response: dict[str, Any]) -> None:
+        self._held(row_id, fence, {"response": response})
+
+    def settle(
+        self,
+        row_id: int,
+        *,
+        fence: int,
+        state: str,
+        now: int,
+        response: dict[str, Any] | None = None,
+        github_id: str = "",
+        github_url: str = "",
+        reason: str = "",
+        not_before: int = 0,
+    ) -> None:
+        new: dict[str, Any] = {"state": state, "reason": reason, "not_before": not_before}
+        new |= {"lease_owner": "", "lease_until": 0}
+        new |= {"confirmed_at": now} if state == "confirmed" else {}
+        new |= {"response": response} if response is not None else {}
+        new |= {"github_id": github_id} if github_id else {}
+        new |= {"github_url": github_url} if github_url else {}
+        self._wrote(self._held(row_id, fence, new), now)
+
+    def _held(self, row_id: int, fence: int, new: dict[str, Any]) -> int:
+        """Write under the fence; returns the row's installation."""
+        update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.fence == fence, outbox.c.state == "sending")
+        installation_id = self._link.value(update.values(new).returning(outbox.c.installation_id))
+        if installation_id is None:
+            raise StaleFence(
+                f"Outbox row {row_id} is no longer held under fence {fence}; its result is dropped.",
+                {"row": str(row_id), "fence": str(fence)},
+            )
+        return int(installation_id)
+
+    def due(self, now: int, limit: int) -> list[int]:
+        """Those that may send now; whether a row of theirs is stopped or waits its turn, `next` says."""
+        ready = sa.select(outbox.c.installation_id).where(sa.text(READY), outbox.c.not_before <= now)
+        left = sa.select(outbox.c.installation_id).where(sa.text(SENDING), outbox.c.lease_until <= now)
+        either = sa.union(ready, left).subquery()
+        found = sa.select(either.c.installation_id).where(_open(either.c.installation_id, now))
+        return [int(one) for one in self._link.column(found.order_by(either.c.installation_id).limit(limit))]
+
+    def block(self, installation_id: int, until: int) -> None:
+        """Never shortens a wait."""
+        update = sa.update(installations).where(
+            installations.c.id == installation_id, installations.c.blocked_until < until
+        )
+        self._link.run(update.values(blocked_until=until))
+
+    def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[OutboxRow]:
+        """Newest first. One query a state, so that each walks its own index and stops at ``limit``."""
+        newest = sa.select(*_COLUMNS).order_by(outbox.c.id.desc()).limit(limit)
+        if not states:
+            return self._link.all(OutboxRow, newest)
+        found = [row for state in set(states) for row in self._link.all(OutboxRow, newest.where(outbox.c.state == state))]
+        return sorted(found, key=lambda row: row.id, reverse=True)[:limit]

@@ -1,0 +1,43 @@
+"""Installations and repositories."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from bot.adapters.storage.rows import Link, columns_of, values_of
+from bot.adapters.tables import installations, repositories
+from bot.domain.errors import InternalError
+from bot.ports.records import Installation, Repository
+
+_INSTALLATION = columns_of(installations, Installation)
+_REPOSITORY = columns_of(repositories, Repository)
+
+
+class SqlPlaces:
+    """`bot.ports.storage.Places`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def put_installation(self, row: Installation) -> None:
+        """Waits, pacing and leases of a known one stay."""
+        self._link.upsert(installations, values_of(row), key=("id",), update=("account", "suspended"))
+
+    def put_repository(self, row: Repository) -> None:
+        """The limit of a known one stays; a repository that moved belongs to its new installation."""
+        changing = ("installation_id", "full_name", "default_branch", "private")
+        self._link.upsert(repositories, values_of(row), key=("id",), update=changing)
+
+    def installation(self, installation_id: int) -> Installation | None:
+        return self._link.one(
+            Installation, sa.select(*_INSTALLATION).where(installations.c.id == installation_id)
+        )
+
+    def repository(self, repository_id: int) -> Repository | None:
+        return self._link.one(Repository, sa.select(*_REPOSITORY).where(repositories.c.id == repository_id))
+
+    def set_wip(self, repository_id: int, wip: int) -> None:
+        """At least one run at a time."""
+        if wip < 1:
+            raise InternalError(f"A limit of {wip} runs would stop repository {repository_id}: use a stop switch for that.")
+        self._link.run(sa.update(repositories).where(repositories.c.id == repository_id).values(wip=wip))

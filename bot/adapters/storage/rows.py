@@ -1,0 +1,120 @@
+"""Between records and rows: one link to the database that every table's adapter shares."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.adapters.storage.engine import our_errors
+from bot.domain.errors import InternalError
+
+Record = TypeVar("Record")
+
+
+class LockKind(IntEnum):
+    """Namespaces of advisory locks; the number is the lock's upper 16 bits."""
+
+    AUDIT = 0x4301
+    SWITCHES = 0x4302
+    SENDER = 0x4303
+    BUDGET_DAY = 0x4304
+    MIGRATION = 0x4305
+    EDGES = 0x4306
+
+
+@lru_cache
+def _fields(record: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(record))
+
+
+def columns_of(table: sa.Table, record: type) -> list[sa.Column[Any]]:
+    """The table's columns that the record has."""
+    return [table.c[name] for name in _fields(record)]
+
+
+def values_of(record: Any, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A record as column values."""
+    return {name: getattr(record, name) for name in _fields(type(record)) if name not in without}
+
+
+class Link:
+    """A connection inside a transaction; every error comes out in our words."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self.is_postgres = connection.dialect.name == "postgresql"
+
+    def run(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Execute; errors as `bot.adapters.storage.engine.in_our_words` has them."""
+        with our_errors():
+            result = self._connection.execute(statement, parameters)
+        assert isinstance(result, sa.CursorResult)
+        return result
+
+    def changed(self, statement: sa.Executable, parameters: Any = None) -> int:
+        """Execute and count the rows it touched."""
+        return self.run(statement, parameters).rowcount
+
+    def all(self, record: type[Record], statement: sa.Executable) -> list[Record]:
+        """Every row as a record; the statement selects at least the record's fields."""
+        names = _fields(record)
+        with our_errors():
+            found: Sequence[Mapping[str, Any]] = self._connection.execute(statement).mappings().all()
+        return [record(**{name: row[name] for name in names}) for row in found]
+
+    def one(self, record: type[Record], statement: sa.Executable) -> Record | None:
+        """The first row as a record, or None."""
+        found = self.all(record, statement)
+        return found[0] if found else None
+
+    def value(self, statement: sa.Executable) -> Any:
+        """The first column of the first row, or None."""
+        with our_errors():
+            return self._connection.execute(statement).scalar()
+
+    def column(self, statement: sa.Executable) -> list[Any]:
+        """The first column of every row."""
+        with our_errors():
+            return list(self._connection.execute(statement).scalars())
+
+    def insert_new(self, table: sa.Table, values: dict[str, Any]) -> bool:
+        """Insert, or leave what any unique key already holds; says whether it was new."""
+        return self.changed(self._insert(table, values).on_conflict_do_nothing()) == 1
+
+    def insert_id(self, table: sa.Table, values: dict[str, Any]) -> int | None:
+        """Insert and return the id the database gave, or None when a unique key already holds it."""
+        statement = self._insert(table, values).on_conflict_do_nothing().returning(table.c.id)
+        found = self.value(statement)
+        return None if found is None else int(found)
+
+    def upsert(self, table: sa.Table, values: dict[str, Any], *, key: Sequence[str], update: Sequence[str]) -> None:
+        """Insert, or update the named columns of the row with that key."""
+        statement = self._insert(table, values)
+        new = {name: statement.excluded[name] for name in update}
+        self.run(statement.on_conflict_do_update(index_elements=list(key), set_=new))
+
+    def _insert(self, table: sa.Table, values: dict[str, Any]) -> postgresql.Insert | sqlite.Insert:
+        return (postgresql.insert(table) if self.is_postgres else sqlite.insert(table)).values(**values)
+
+    def lock(self, kind: LockKind, number: int = 0, *, shared: bool = False) -> None:
+        """Until the transaction ends, nobody else holds this lock (``shared``: nobody holds it alone).
+
+        SQLite needs none: its write transactions are one at a time.
+        """
+        if not self.is_postgres:
+            return
+        if not 0 <= number < 1 << 48:
+            raise InternalError(f"{number} is no id that can be locked: ids are positive and below 2^48.")
+        call = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+        self.run(sa.select(call(sa.cast(sa.literal((int(kind) << 48) + number), sa.BigInteger))))
+
+    def lock_row(self, table: sa.Table, key: Any) -> None:
+        """Hold the row with that ``id`` until the transaction ends (PostgreSQL)."""
+        if self.is_postgres:
+            self.run(sa.select(table.c.id).where(table.c.id == key).with_for_update())

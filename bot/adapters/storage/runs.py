@@ -1,0 +1,135 @@
+"""Runs and how they are found; their law is in ``law.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.adapters.storage.law import SqlLaw
+from bot.adapters.storage.rows import LockKind, columns_of, values_of
+from bot.adapters.tables import LIVING, approvals, artifacts, outbox, runs
+from bot.domain.errors import InternalError, StaleFence
+from bot.domain.workflow import QUEUED, holds_slot
+from bot.ports.records import Run
+
+_COLUMNS = columns_of(runs, Run)
+# The database writes state*, the journal writes money, and what a run is for never changes.
+_MUTABLE = (
+    "branch", "updated_at", "paused", "mode", "risk", "snapshot_sha256", "budget_micro_dollars", "halted_from",
+    "halt_reason", "rounds", "known", "wakes_at",
+)  # fmt: skip
+DRY_RUN = "dry-run"
+
+
+def _pull_number(run: Run) -> int | None:
+    pull = run.known.get("pull")
+    return pull if isinstance(pull, int) and not isinstance(pull, bool) and pull > 0 else None
+
+
+class SqlRuns(SqlLaw):
+    """`bot.ports.storage.Runs`."""
+
+    def add(self, run: Run) -> None:
+        """Store; the database refuses a second living run of one issue."""
+        self._link.run(sa.insert(runs).values(**values_of(run), pull_number=_pull_number(run)))
+
+    def get(self, run_id: str) -> Run | None:
+        return self._link.one(Run, sa.select(*_COLUMNS).where(runs.c.id == run_id))
+
+    def lock(self, run_id: str) -> Run | None:
+        """SQLite drops FOR UPDATE: its write transaction is already the only one."""
+        return self._link.one(Run, sa.select(*_COLUMNS).where(runs.c.id == run_id).with_for_update())
+
+    def save(self, run: Run) -> Run:
+        """Money and ``state*`` come back as the database has them, ``version`` one higher."""
+        if run.paused:
+            # After this commits no claim that saw the run running can still be under way.
+            self._link.lock(LockKind.SWITCHES)
+        update = sa.update(runs).where(runs.c.id == run.id, runs.c.version == run.version)
+        new: dict[str, Any] = {name: getattr(run, name) for name in _MUTABLE}
+        new |= {"version": runs.c.version + 1, "pull_number": _pull_number(run)}
+        stored = self._link.one(Run, update.values(new).returning(*_COLUMNS))
+        if stored is None:
+            raise StaleFence(
+                f"Run {run.id} has changed since version {run.version} was read; read it again.",
+                {"run": run.id, "version": str(run.version)},
+            )
+        held = 1 if run.mode == DRY_RUN else 0
+        undone = outbox.c.state.in_(("staged", "allowed"))
+        rows = sa.update(outbox).where(outbox.c.run_id == run.id, outbox.c.held != held, undone)
+        self._link.run(rows.values(held=held))
+        return stored
+
+    def of_issue(self, repository_id: int, issue_number: int) -> list[Run]:
+        """Oldest first."""
+        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, runs.c.issue_number == issue_number)
+        return self._link.all(Run, found.order_by(runs.c.created_at, runs.c.id))
+
+    def of_branch(self, repository_id: int, branch: str) -> Run | None:
+        """The newest with that branch."""
+        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, runs.c.branch == branch)
+        return self._link.one(Run, found.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+
+    def of_pull(self, repository_id: int, pull: int) -> Run | None:
+        """The newest with that pull request."""
+        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, runs.c.pull_number == pull)
+        return self._link.one(Run, found.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+
+    def holding_slots(self, repository_id: int) -> list[str]:
+        """What holds a slot is the domain's to say."""
+        return [run_id for run_id, state in self._living(repository_id) if holds_slot(state)]
+
+    def waiting_for_slot(self, repository_id: int) -> list[str]:
+        """Queued, or asked a person and holding their unused approval of the newest subject."""
+        approved = set(self._link.column(self._approved(repository_id)))
+        return [run_id for run_id, state in self._living(repository_id) if state == QUEUED or run_id in approved]
+
+    def _living(self, repository_id: int) -> list[tuple[str, str]]:
+        found = sa.select(runs.c.id, runs.c.state).where(runs.c.repository_id == repository_id, sa.text(LIVING))
+        rows = self._link.run(found.order_by(runs.c.created_at, runs.c.id)).all()
+        return [(str(row[0]), str(row[1])) for row in rows]
+
+    @staticmethod
+    def _approved(repository_id: int) -> sa.Select[Any]:
+        newest = (
+            sa.select(artifacts.c.sha256)
+            .where(
+                artifacts.c.kind == "subject",
+                artifacts.c.run_id == approvals.c.run_id,
+                artifacts.c.stage == approvals.c.stage,
+            )
+            .order_by(artifacts.c.seq.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        joined = runs.join(approvals, approvals.c.run_id == runs.c.id)
+        return sa.select(runs.c.id).select_from(joined).where(
+            runs.c.repository_id == repository_id,
+            runs.c.state == approvals.c.stage + ".approval",
+            approvals.c.used_at == 0,
+            approvals.c.subject_sha256 == newest,
+        )
+
+    def started_today(self, repository_id: int, requester_id: int, since: int) -> int:
+        """Cancelled ones count too."""
+        found = sa.select(sa.func.count()).where(
+            runs.c.repository_id == repository_id, runs.c.requester_id == requester_id, runs.c.created_at >= since
+        )
+        return int(self._link.value(found))
+
+    def due(self, now: int, limit: int) -> list[str]:
+        """Earliest first."""
+        found = sa.select(runs.c.id).where(sa.text("wakes_at > 0"), runs.c.wakes_at <= now, sa.text(LIVING))
+        return self._link.column(found.order_by(runs.c.wakes_at).limit(limit))
+
+    def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[Run]:
+        """Newest first. One query a state, so that each walks its own index and stops at ``limit``."""
+        if limit < 1:
+            raise InternalError(f"A list of {limit} runs cannot be read: ask for at least one.")
+        newest = sa.select(*_COLUMNS).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+        if not states:
+            return self._link.all(Run, newest)
+        found = [run for state in set(states) for run in self._link.all(Run, newest.where(runs.c.state == state))]
+        return sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]

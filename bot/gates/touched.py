@@ -1,0 +1,129 @@
+"""What changed between two revisions once white space and comments are set aside (DESIGN section 6: what proves a fix)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+MAX_COMPARED_LINES = 4_000
+"""Above this many differing lines on a side the whole differing middle counts as changed; the comparison is not linear."""
+
+_HASH = frozenset(
+    ["bash", "bzl", "cfg", "cmake", "conf", "ex", "exs", "gemspec", "graphql", "ini", "jl", "mk", "nix", "pl", "pm", "ps1", "py", "pyi", "r", "rake", "rb", "sh", "tf", "toml", "yaml", "yml", "zsh"]
+)
+_SLASHES = frozenset(
+    ["c", "cc", "cjs", "cpp", "cs", "css", "cts", "cxx", "dart", "go", "gradle", "groovy", "h", "hpp", "java", "js", "jsx", "kt", "kts", "less", "m", "mjs", "mts", "php", "proto", "rs", "scala", "scss", "swift", "ts", "tsx", "zig"]
+)
+_DASHES = frozenset(["adb", "ads", "elm", "hs", "lua", "sql"])
+_SEMICOLONS = frozenset(["asm", "cfg", "clj", "cljs", "conf", "el", "ini", "lisp", "scm"])
+_HASH_NAMES = frozenset({"dockerfile", "makefile", "gemfile", "rakefile", "codeowners", ".gitignore", ".gitattributes"})
+
+
+def touched_lines(before: Sequence[str] | None, now: Sequence[str], path: str) -> frozenset[int]:
+    """1-based lines of ``now`` that differ from ``before`` (None: there was no such file), or stand beside a deletion.
+
+    Lines that hold nothing but white space or a comment never count as changed.
+    """
+    after = _meanings(now, path)
+    if before is None:
+        return frozenset(number for number, text in enumerate(after, 1) if text)
+    # What has no meaning takes no part in the comparison, so a moved comment moves nothing.
+    old = [text for text in _meanings(before, path) if text]
+    kept = [(number, text) for number, text in enumerate(after, 1) if text]
+    new = [text for _, text in kept]
+    found: set[int] = set()
+    for start, end, deleted in _differences(old, new):
+        found.update(range(start, end))
+        if deleted and start == end:
+            found.update({start - 1, start})
+    return frozenset(kept[position][0] for position in found if 0 <= position < len(kept))
+
+
+def _differences(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, bool]]:
+    head = 0
+    while head < min(len(old), len(new)) and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    left, right = old[head : len(old) - tail], new[head : len(new) - tail]
+    if not left and not right:
+        return []
+    if max(len(left), len(right)) > MAX_COMPARED_LINES:
+        return [(head, head + len(right), bool(left))]
+    matcher = SequenceMatcher(None, left, right)
+    return [
+        (head + start, head + end, first < last)
+        for tag, first, last, start, end in matcher.get_opcodes()
+        if tag != "equal"
+    ]
+
+
+def _meanings(lines: Sequence[str], path: str) -> list[str]:
+    """Each line without white space and comments, "" where nothing is left."""
+    name = path.rpartition("/")[2].lower()
+    kind = name.rpartition(".")[2] if "." in name else ""
+    blocks = kind in _SLASHES
+    marks = [
+        *(["#"] if kind in _HASH or name in _HASH_NAMES else []),
+        *(["//"] if blocks else []),
+        *(["--"] if kind in _DASHES else []),
+        *([";"] if kind in _SEMICOLONS else []),
+    ]
+    found: list[str] = []
+    inside = False
+    for line in lines:
+        text = line
+        if blocks:
+            text, inside = _without_blocks(text, inside)
+        found.append("".join(_without_comment(text, marks).split()))
+    return found
+
+
+def _without_blocks(line: str, inside: bool) -> tuple[str, bool]:
+    """``line`` without ``/* */`` comments, and whether one is still open after it."""
+    kept = ""
+    rest = line
+    while True:
+        if inside:
+            _, closed, rest = rest.partition("*/")
+            if not closed:
+                return kept, True
+            inside = False
+        before, opened, after = rest.partition("/*")
+        # A line comment before the mark makes the mark part of that comment.
+        if not opened or "//" in before or _in_string(kept + before):
+            return kept + rest, False
+        kept, rest, inside = kept + before, after, True
+
+
+def _without_comment(line: str, marks: Sequence[str]) -> str:
+    for mark in marks:
+        at = line.find(mark)
+        while at >= 0:
+            before = line[:at]
+            if (not before.strip() or before[-1].isspace()) and not _in_string(before):
+                return before
+            at = line.find(mark, at + 1)
+    return line
+
+
+def _in_string(before: str) -> bool:
+    """Whether a quotation mark is still open after ``before``; then what follows is text, not a comment."""
+    return any(before.count(mark) % 2 == 1 for mark in "\"'`")
+
+
+def value_changed(before: Any, now: Any) -> bool:
+    """Whether two JSON values differ, white space in strings aside."""
+    return bool(_squeezed(before) != _squeezed(now))
+
+
+def _squeezed(value: Any) -> Any:
+    if isinstance(value, str):
+        return ("text", "".join(value.split()))
+    if isinstance(value, Mapping):
+        return ("object", {name: _squeezed(entry) for name, entry in value.items()})
+    if isinstance(value, list | tuple):
+        return ("array", [_squeezed(entry) for entry in value])
+    return (type(value).__name__, value)

@@ -1,0 +1,257 @@
+"""What a command does. Its author's permission is known by now; every answer is a row of the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
+
+from bot.domain import commands as c
+from bot.domain.events import ButtonPressed
+from bot.domain.ledger import justify, withdraw
+from bot.domain.workflow import IN_REVIEW, NEEDS_HUMAN
+from bot.domain.writes import ReactionAdd
+from bot.ports import records as r
+from bot.ports.queue import Nudge
+from bot.ports.storage import Transaction
+from bot.services.desk import DAY_MS, Desk, end, is_over
+from bot.services.ledgers import Ledgers
+from bot.services.outbox import Outboxes
+from bot.services.queries import explain, sum_of_costs
+from bot.services.setting import Setting
+from bot.services.starting import Starter
+from bot.wording import replies
+from bot.wording.ledger_table import ledger_table
+
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Commander:
+    """Obeys commands of people with write permission, and answers the others sparingly."""
+
+    desk: Desk
+    starter: Starter
+    outboxes: Outboxes
+    ledgers: Ledgers
+
+    def decline(self, tx: Transaction, setting: Setting) -> None:
+        """For people who may not command: at most one reaction an hour per issue (no reply cannon)."""
+        hour = self.desk.clock.now() // HOUR_MS
+        write = ReactionAdd(setting.origin.repository.full_name, setting.issue.number, "confused", setting.comment_id)
+        key = f"decline:{setting.origin.repository.id}:{setting.issue.number}:{hour}"
+        self.outboxes.stage_for(tx, setting, write, key)
+
+    def misread(self, tx: Transaction, setting: Setting, wrong: c.Misread) -> str:
+        """Answer a line that begins as a command and is none."""
+        self.outboxes.reply(tx, setting, "misread", replies.misread(wrong))
+        return f"misread: {wrong.problem}"
+
+    def obey(self, tx: Transaction, setting: Setting, command: c.Command) -> str:
+        """Do it, or say why not; returns what happened for the delivery's record."""
+        match command:
+            case c.Plan():
+                return self.starter.start(tx, setting, by_label=False)
+            case c.Help():
+                return self._help(tx, setting)
+            case c.Stop(scope="repository"):
+                return self._switch(tx, setting, stopped=True)
+            case c.Resume(scope="repository"):
+                return self._switch(tx, setting, stopped=False)
+            case _:
+                run = self._target(tx, setting)
+                if run is None:
+                    self.outboxes.reply(tx, setting, "no-run", replies.no_run())
+                    return "there is no run here"
+                return self._obey_on(tx, setting, run, command)
+
+    def _obey_on(self, tx: Transaction, setting: Setting, run: r.Run, command: c.Command) -> str:
+        match command:
+            case c.Approve():
+                return self._approve(tx, setting, run, command.prefix or "")
+            case c.Revise():
+                return self._revise(tx, setting, run, command.text)
+            case c.Retry():
+                return self._retry(tx, setting, run)
+            case c.Cancel() | c.Stop():
+                return self._cancel(tx, setting, run)
+            case c.Pause():
+                return self._pause(tx, setting, run, paused=True)
+            case c.Resume():
+                return self._pause(tx, setting, run, paused=False)
+            case c.Status():
+                return self._answer(tx, setting, run, "status", replies.status(run, sum_of_costs(tx, run.id)))
+            case c.Cost():
+                return self._answer(tx, setting, run, "cost", replies.cost(run, sum_of_costs(tx, run.id)))
+            case c.Ledger():
+                return self._answer(tx, setting, run, "ledger", ledger_table(self.ledgers.load(tx, run)))
+            case c.Why():
+                return self._answer(tx, setting, run, "why", explain(tx, run, command.ref))
+            case c.Justify() | c.Withdraw():
+                return self._settle(tx, setting, run, command)
+            case c.Plan() | c.Help():
+                raise AssertionError("answered before a run was looked for")
+            case _:
+                assert_never(command)
+
+    def press(self, tx: Transaction, run: r.Run, event: ButtonPressed, delivery_id: str) -> str:
+        """A button on our own check: counts only when the check's external id holds the current subject's hash."""
+        stage = run.state.partition(".")[0]
+        subject = tx.journal.subject(run.id, stage) if run.state.endswith(".approval") else None
+        if subject is None or subject.sha256[:16] not in event.external_id:
+            return "the button belongs to something that is no longer shown"
+        match event.identifier:
+            case "approve":
+                claim = {
+                    "source": "button",
+                    "source_id": event.check_run_id,
+                    "user_id": str(event.origin.sender.id),
+                    "login": event.origin.sender.login,
+                    "at": self.desk.clock.now(),
+                    "named": subject.sha256[:8],
+                    "delivery": delivery_id,
+                }
+                self._claim(tx, run, claim)
+                return f"{event.origin.sender.login} pressed Approve"
+            case "cancel":
+                self.cancel_run(tx, run, f"{event.origin.sender.login} pressed Cancel", kind="button")
+                return "cancelled by button"
+            case _:
+                return f"no button of ours is called {event.identifier!r}"
+
+    def _target(self, tx: Transaction, setting: Setting) -> r.Run | None:
+        """The run a comment is about: the pull request's, else the issue's newest."""
+        repository_id = setting.origin.repository.id
+        if setting.issue.is_pull:
+            run = tx.runs.of_pull(repository_id, setting.issue.number)
+            return run if run is None else tx.runs.lock(run.id)
+        runs = tx.runs.of_issue(repository_id, setting.issue.number)
+        return tx.runs.lock(runs[-1].id) if runs else None
+
+    def _approve(self, tx: Transaction, setting: Setting, run: r.Run, named: str) -> str:
+        if not run.state.endswith(".approval"):
+            self.outboxes.reply(tx, setting, "not-waiting", replies.nothing_to_approve(run))
+            return f"nothing waits for approval in {run.state}"
+        claim = {
+            "source": "comment",
+            "source_id": setting.comment_id,
+            "user_id": str(setting.origin.sender.id),
+            "login": setting.origin.sender.login,
+            "at": setting.at,
+            "named": named,
+            "delivery": setting.delivery_id,
+            "issue": setting.issue.number,
+        }
+        self._claim(tx, run, claim)
+        return f"{setting.origin.sender.login} approves"
+
+    def _claim(self, tx: Transaction, run: r.Run, claim: dict[str, Any]) -> None:
+        """Remember the approval; it is judged when it is used, by what GitHub then shows."""
+        claims = [*run.known.get("claims", []), claim]
+        tx.runs.save(replace(run, known={**run.known, "claims": claims}))
+        tx.nudge(Nudge.ADVANCE, run.id)
+
+    def revise(self, tx: Transaction, setting: Setting, text: str) -> str:
+        """Plan again, as a review that requests changes asks for."""
+        run = self._target(tx, setting)
+        return "there is no run here" if run is None else self._revise(tx, setting, run, text)
+
+    def _revise(self, tx: Transaction, setting: Setting, run: r.Run, text: str) -> str:
+        if not (run.state.endswith(".approval") or run.state in {IN_REVIEW, NEEDS_HUMAN}):
+            self.outboxes.reply(tx, setting, "cannot-revise", replies.cannot_revise(run))
+            return f"a run in {run.state} cannot be revised"
+        now, person = self.desk.clock.now(), setting.origin.sender
+        revises = [one for one in run.known.get("revises", []) if one["at"] > now - DAY_MS]
+        spent = sum(1 for one in revises if one["by"] == str(person.id))
+        spent += tx.runs.started_today(run.repository_id, person.id, now - DAY_MS)
+        if spent >= self.desk.limits.starts_per_day:
+            self.outboxes.reply(tx, setting, "limit", replies.too_many_starts(self.desk.limits.starts_per_day))
+            return f"{person.login} has started or revised {spent} times in 24 hours"
+        wish = {"kind": "revise", "text": text, "by": person.login, "delivery": setting.delivery_id}
+        self._wish(tx, setting, replace(run, known={**run.known, "revises": [*revises, {"at": now, "by": str(person.id)}]}), wish)
+        return f"{person.login} asks for another plan"
+
+    def _retry(self, tx: Transaction, setting: Setting, run: r.Run) -> str:
+        if run.state != NEEDS_HUMAN:
+            self.outboxes.reply(tx, setting, "cannot-retry", replies.cannot_retry(run))
+            return f"a run in {run.state} needs no retry"
+        self._wish(tx, setting, run, {"kind": "retry", "by": setting.origin.sender.login, "delivery": setting.delivery_id})
+        return "retry"
+
+    def _wish(self, tx: Transaction, setting: Setting, run: r.Run, wish: dict[str, Any]) -> None:
+        """Remember what is to happen as soon as a slot is free."""
+        tx.runs.save(replace(run, known={**run.known, "wish": wish}))
+        self._acknowledge(tx, setting, run)
+        tx.nudge(Nudge.ADVANCE, run.id)
+
+    def _cancel(self, tx: Transaction, setting: Setting, run: r.Run) -> str:
+        if is_over(run):
+            self.outboxes.reply(tx, setting, "over", replies.already_over(run))
+            return "the run is over"
+        self.cancel_run(tx, run, f"{setting.origin.sender.login} asked for it", kind="command")
+        self._acknowledge(tx, setting, run)
+        return "cancelled"
+
+    def cancel_run(self, tx: Transaction, run: r.Run, why: str, *, kind: str) -> None:
+        """End a living run for good."""
+        tx.runs.save(end(self.desk, tx, run, why, facts={"kind": kind}))
+
+    def _pause(self, tx: Transaction, setting: Setting, run: r.Run, *, paused: bool) -> str:
+        if is_over(run):
+            self.outboxes.reply(tx, setting, "over", replies.already_over(run))
+            return "the run is over"
+        tx.runs.save(replace(run, paused=paused))
+        now = self.desk.clock.now()
+        tx.journal.set_switch(r.Switch("run", run.id, paused, setting.origin.sender.login, "pause" if paused else "resume", now))
+        tx.journal.audit(at=now, kind="pause" if paused else "resume", subject=run.id, body={"by": setting.origin.sender.login})
+        self._acknowledge(tx, setting, run)
+        self._wake(tx, run)
+        return "paused" if paused else "resumed"
+
+    def _wake(self, tx: Transaction, run: r.Run) -> None:
+        tx.nudge(Nudge.ADVANCE, run.id)
+        for job in tx.jobs.of_run(run.id):
+            if job.state == "queued":
+                tx.nudge(Nudge.PERFORM, job.id, queue=job.queue)
+
+    def _switch(self, tx: Transaction, setting: Setting, *, stopped: bool) -> str:
+        permission, sender = setting.permission, setting.origin.sender
+        if permission is None or not permission.can_maintain:
+            self.outboxes.reply(tx, setting, "maintain", replies.needs_maintain())
+            return f"{sender.login} may not stop a repository"
+        repository, now = setting.origin.repository, self.desk.clock.now()
+        tx.journal.set_switch(r.Switch("repository", str(repository.id), stopped, sender.login, "command", now))
+        tx.journal.audit(at=now, kind="stop" if stopped else "resume", subject=f"repository:{repository.id}", body={"by": sender.login, "by_id": str(sender.id)})
+        write = ReactionAdd(repository.full_name, setting.issue.number, "+1", setting.comment_id)
+        self.outboxes.stage_for(tx, setting, write, f"stop:{setting.comment_id}:{setting.delivery_id}")
+        if not stopped:
+            for run in tx.runs.living_of_repository(repository.id):
+                self._wake(tx, run)
+            tx.nudge(Nudge.DISPATCH, str(setting.origin.installation_id))
+        return "stopped" if stopped else "resumed"
+
+    def _settle(self, tx: Transaction, setting: Setting, run: r.Run, command: c.Justify | c.Withdraw) -> str:
+        ledger = self.ledgers.load(tx, run)
+        act = justify if isinstance(command, c.Justify) else withdraw
+        settled = act(ledger, command.finding, person=setting.origin.sender.login, reason=command.reason)
+        if settled.problem:
+            self.outboxes.reply(tx, setting, "ledger-problem", replies.finding_not_settled(command.finding, settled.problem))
+            return settled.problem
+        self.ledgers.save(tx, run, ledger, settled.ledger)
+        self._acknowledge(tx, setting, run)
+        tx.nudge(Nudge.ADVANCE, run.id)
+        return f"{command.finding} settled"
+
+    def _help(self, tx: Transaction, setting: Setting) -> str:
+        """Once an hour per issue."""
+        hour = self.desk.clock.now() // HOUR_MS
+        self.outboxes.reply(tx, setting, f"help:{hour}", replies.help_text(), once_per_issue=True)
+        return "help"
+
+    def _answer(self, tx: Transaction, setting: Setting, run: r.Run, tag: str, text: str) -> str:
+        self.outboxes.reply(tx, setting, tag, text, run=run)
+        return tag
+
+    def _acknowledge(self, tx: Transaction, setting: Setting, run: r.Run) -> None:
+        if setting.comment_id is not None:
+            write = ReactionAdd(setting.origin.repository.full_name, setting.issue.number, "+1", setting.comment_id)
+            self.outboxes.stage(tx, run, write, f"ack:{setting.comment_id}")

@@ -1,0 +1,212 @@
+"""What every use case of the control plane works with, and the two ways a run's record grows: evidence and transitions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.domain.gate import GateResult
+from bot.domain.snapshot import Snapshot
+from bot.domain.subject import canonical, sha256_of
+from bot.domain.workflow import ENDS, WORKFLOWS, Workflow
+from bot.policy.decide import PolicySet
+from bot.ports import records as r
+from bot.ports.artifacts import Artifacts
+from bot.ports.clock import Chance, Clock
+from bot.ports.queue import Nudge
+from bot.ports.storage import Storage, Transaction
+from bot.ports.trees import Trees
+from bot.redaction import Redactor
+
+DAY_MS = 86_400_000
+NO_SUBJECT = "0" * 64
+"""Subject of evidence that is about no artifact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that are not a repository's to set. Times in milliseconds."""
+
+    starts_per_day: int = 20
+    approval_ms: int = 14 * DAY_MS
+    review_attempts: int = 2
+    lease_ms: int = 60_000
+    job_attempts: int = 5
+    delivery_attempts: int = 6
+    row_attempts: int = 8
+    pacing_ms: int = 1_000
+    job_ms: int = 45 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The parts a use case needs. ``app_id`` is our App's number on GitHub, ``public_url`` where pages are served ("" for none)."""
+
+    storage: Storage
+    clock: Clock
+    chance: Chance
+    artifacts: Artifacts
+    trees: Trees
+    policies: PolicySet
+    redactor: Redactor
+    limits: Limits
+    app_id: int
+    owner: str
+    public_url: str = ""
+
+    def snapshot(self, run: r.Run) -> Snapshot:
+        """The run's snapshot; it must have been taken."""
+        return Snapshot.model_validate_json(self.artifacts.get(run.installation_id, run.snapshot_sha256))
+
+    def tree(self, run: r.Run, snapshot: Snapshot) -> str:
+        """Base's tree id, loaded into the tree store."""
+        self.trees.load(self.artifacts.path(run.installation_id, snapshot.bundle_sha256), snapshot.base_tree)
+        return snapshot.base_tree
+
+    def keep(self, tx: Transaction, run: r.Run, kind: str, value: Any, *, stage: str = "") -> str:
+        """Store a JSON value in RFC 8785 form as an artifact and record its name. Returns the sha256."""
+        return self.keep_bytes(tx, run, kind, canonical(value), stage=stage)
+
+    def keep_bytes(self, tx: Transaction, run: r.Run, kind: str, data: bytes, *, stage: str = "") -> str:
+        """The same for bytes."""
+        name = self.artifacts.put(run.installation_id, data)
+        row = r.ArtifactRow(run.installation_id, name, kind, len(data), self.clock.now(), run.id, stage)
+        tx.journal.add_artifact(row)
+        return name
+
+    def load(self, run: r.Run, sha256: str) -> Any:
+        """A JSON artifact."""
+        return json.loads(self.artifacts.get(run.installation_id, sha256))
+
+
+def workflow_of(run: r.Run) -> Workflow:
+    """The workflow a run follows."""
+    return WORKFLOWS[run.workflow]
+
+
+def is_over(run: r.Run) -> bool:
+    """Whether the run is in an end."""
+    return run.state in ENDS
+
+
+def record_gate(desk: Desk, tx: Transaction, run: r.Run, result: GateResult, subject: str) -> int:
+    """Store a gate's answer as evidence, open or closed; returns the attempt."""
+    attempt = tx.runs.next_attempt(run.id, result.gate)
+    tx.runs.add_evidence(
+        r.EvidenceRow(
+            run.id,
+            result.gate,
+            attempt,
+            subject,
+            "open" if result.is_open else "closed",
+            [reason.verifier for reason in result.reasons],
+            result.as_json(),
+            desk.clock.now(),
+        )
+    )
+    tx.journal.audit(
+        at=desk.clock.now(),
+        kind="gate",
+        subject=run.id,
+        body={"gate": result.gate, "attempt": attempt, "open": result.is_open, "subject": subject, "closed_by": list(result.closed_by)},
+    )
+    return attempt
+
+
+def take_edge(
+    desk: Desk,
+    tx: Transaction,
+    run: r.Run,
+    end: str,
+    gate: str,
+    *,
+    subject: str = NO_SUBJECT,
+    attempt: int | None = None,
+    kinds: tuple[str, ...] = (),
+    facts: dict[str, Any] | None = None,
+    approvals: tuple[int, ...] = (),
+) -> r.Run:
+    """Move the run over an edge of its workflow. Without ``attempt`` the evidence is stored here: ``kinds`` and ``facts``.
+
+    Returns the run in its new state. Raises ``KeyError`` for an edge that the workflow does not have.
+    """
+    workflow_of(run).edge(run.state, end, gate)
+    now = desk.clock.now()
+    if attempt is None:
+        attempt = tx.runs.next_attempt(run.id, gate)
+        tx.runs.add_evidence(r.EvidenceRow(run.id, gate, attempt, subject, "open", list(kinds), facts or {}, now))
+    first, second = (*approvals, None, None)[:2]
+    tx.runs.move(
+        r.Transition(
+            run_id=run.id,
+            seq=run.state_seq + 1,
+            workflow=run.workflow,
+            from_state=run.state,
+            to_state=end,
+            gate=gate,
+            attempt=attempt,
+            subject_sha256=subject,
+            at=now,
+            approval_id=first,
+            co_approval_id=second,
+        )
+    )
+    tx.journal.audit(
+        at=now,
+        kind="transition",
+        subject=run.id,
+        body={"from": run.state, "to": end, "gate": gate, "attempt": attempt, "subject": subject, "approvals": list(approvals)},
+    )
+    tx.nudge(Nudge.ADVANCE, run.id)
+    return replace(run, state=end, state_seq=run.state_seq + 1, state_at=now, wakes_at=0)
+
+
+def halt(desk: Desk, tx: Transaction, run: r.Run, why: str, detail: dict[str, Any] | None = None) -> r.Run:
+    """To ``needs_human`` with one sentence; open jobs are cancelled. A run that is over or halted already stays as it is."""
+    if is_over(run) or run.state == "needs_human":
+        return run
+    tx.jobs.cancel(run.id, "the run needs a person")
+    came_from = run.state
+    sentence = desk.redactor.redact(why).text
+    run = take_edge(desk, tx, run, "needs_human", "halt", kinds=("reason",), facts={"why": sentence, "detail": detail or {}, "from": came_from})
+    return replace(run, halted_from=came_from, halt_reason=sentence)
+
+
+def end(desk: Desk, tx: Transaction, run: r.Run, why: str, *, facts: dict[str, Any]) -> r.Run:
+    """To ``cancelled``; open jobs are cancelled, rows that were not sent stay to be decided by what is wanted now."""
+    if is_over(run):
+        return run
+    tx.jobs.cancel(run.id, why)
+    run = take_edge(desk, tx, run, "cancelled", "cancel", kinds=(str(facts.get("kind", "event")),), facts={"why": why, **facts})
+    return replace(run, halt_reason=why)
+
+
+def new_job(desk: Desk, run: r.Run, key: str, kind: str, queue: str, **fields: Any) -> r.Job:
+    """A job of a run; ``key`` is unique for ever, so that asking twice makes one job."""
+    return r.Job(
+        id=desk.chance.name(),
+        key=f"{run.id}:{key}",
+        kind=kind,
+        queue=queue,
+        created_at=desk.clock.now(),
+        installation_id=run.installation_id,
+        run_id=run.id,
+        **fields,
+    )
+
+
+def ask(tx: Transaction, job: r.Job) -> r.Job:
+    """Store the job unless its key exists, nudge its worker, and return the stored one."""
+    if tx.jobs.add(job):
+        if job.state == "queued":
+            tx.nudge(Nudge.PERFORM, job.id, queue=job.queue)
+        return job
+    stored = tx.jobs.by_key(job.key)
+    assert stored is not None
+    return stored
+
+
+def text_hash(text: str) -> str:
+    """Short name of a text for dedupe keys: 16 hex digits."""
+    return sha256_of(text.encode())[:16]

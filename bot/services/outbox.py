@@ -1,0 +1,150 @@
+"""Staging: the only way a use case asks for a write. A row is redacted, hashed and decided in the transaction that wants it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.domain.events import RepositoryRef
+from bot.domain.subject import canonical, sha256_of
+from bot.domain.writes import BranchCreate, BranchUpdate, CommentCreate, CommentReply, Write, marker
+from bot.policy.decide import decide, decision_sha256
+from bot.ports import records as r
+from bot.ports.queue import Nudge
+from bot.ports.storage import Transaction
+from bot.services.desk import Desk, text_hash
+from bot.services.setting import Setting
+from bot.services.write_facts import facts_at_staging
+
+LIMIT_BYTES = 60_000
+"""Comment bodies are cut here: safe on every surface of GitHub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outboxes:
+    """Stages rows."""
+
+    desk: Desk
+
+    def stage(self, tx: Transaction, run: r.Run, write: Write, key: str, *, token: str = "") -> int | None:
+        """Stage a run's write under a key that is unique for ever; None when it is staged already."""
+        repository = tx.places.repository(run.repository_id)
+        assert repository is not None
+        return self._add(tx, run, run.installation_id, repository, write, key, token or self.desk.chance.token())
+
+    def stage_for(self, tx: Transaction, setting: Setting, write: Write, key: str) -> int | None:
+        """Stage a write that belongs to no run: an answer to somebody on an issue."""
+        ref = setting.origin.repository
+        repository = tx.places.repository(ref.id) or _row(ref, setting.origin.installation_id)
+        return self._add(tx, None, setting.origin.installation_id, repository, write, key, self.desk.chance.token())
+
+    def reply(self, tx: Transaction, setting: Setting, tag: str, text: str, *, run: r.Run | None = None, once_per_issue: bool = False) -> int | None:
+        """A new comment where somebody spoke; one for each delivery and tag, or one for each issue and tag."""
+        where = f"{setting.origin.repository.id}:{setting.issue.number}" if once_per_issue else setting.delivery_id
+        write = CommentCreate(setting.origin.repository.full_name, setting.issue.number, text)
+        key = f"reply:{where}:{tag}"
+        return self.stage(tx, run, write, key) if run is not None else self.stage_for(tx, setting, write, key)
+
+    def comment(self, tx: Transaction, run: r.Run, issue: int, tag: str, text: str) -> int | None:
+        """A new comment about a run: it notifies people, so it is for what they must act on."""
+        repository = tx.places.repository(run.repository_id)
+        assert repository is not None
+        return self.stage(tx, run, CommentCreate(repository.full_name, issue, text), f"{run.id}:comment:{tag}")
+
+    def _add(self, tx: Transaction, run: r.Run | None, installation_id: int, repository: r.Repository, write: Write, key: str, token: str) -> int | None:
+        if tx.outbox.by_key(key) is not None:
+            return None
+        write = self._marked(write, token)
+        payload = canonical(self._clean(write))
+        row = r.OutboxRow(
+            id=0,
+            installation_id=installation_id,
+            repository_id=repository.id,
+            run_id=None if run is None else run.id,
+            seq=0,
+            kind=write.kind,
+            target=write.target,
+            order_key=write.order,
+            payload=payload,
+            payload_sha256=sha256_of(payload),
+            dedupe_key=key,
+            token=token,
+            created_at=self.desk.clock.now(),
+        )
+        row_id = tx.outbox.add(row)
+        if row_id is None:
+            return None
+        self._decide(tx, run, repository, replace(row, id=row_id))
+        tx.nudge(Nudge.DISPATCH, str(installation_id))
+        return row_id
+
+    def _marked(self, write: Write, token: str) -> Write:
+        if isinstance(write, CommentCreate | CommentReply):
+            return replace(write, body=f"{cut(self.desk.redactor.redact(write.body).text)}\n\n{marker(token)}")
+        return write
+
+    def _clean(self, write: Write) -> dict[str, Any]:
+        """Every text that people read is redacted at this boundary (I9); a branch's content was judged by the work gate."""
+        if isinstance(write, BranchCreate | BranchUpdate):
+            return write.payload
+        found: dict[str, Any] = self._redacted(write.payload)
+        return found
+
+    def _redacted(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.desk.redactor.redact(value).text
+        if isinstance(value, dict):
+            return {key: self._redacted(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self._redacted(one) for one in value]
+        return value
+
+    def _decide(self, tx: Transaction, run: r.Run | None, repository: r.Repository, row: r.OutboxRow) -> None:
+        facts = facts_at_staging(self.desk, tx, run, repository, row)
+        decision = decide(self.desk.policies, facts)
+        name = decision_sha256(row.kind, row.installation_id, row.repository_id, row.target, row.payload_sha256)
+        tx.outbox.decide(
+            row.id,
+            decision="allow" if decision.allowed else "deny",
+            decision_sha256=name,
+            policy_ids=list(decision.policy_ids),
+            policy_set_sha256=decision.policy_set_sha256,
+            reason=decision.sentence,
+        )
+        tx.journal.audit(
+            at=self.desk.clock.now(),
+            kind="outbox",
+            subject=f"outbox:{row.id}",
+            body={
+                "kind": row.kind,
+                "target": row.target,
+                "payload_sha256": row.payload_sha256,
+                "allowed": decision.allowed,
+                "policies": list(decision.policy_ids),
+                "policy_set": decision.policy_set_sha256,
+                "run": row.run_id or "",
+            },
+        )
+
+
+def _row(ref: RepositoryRef, installation_id: int) -> r.Repository:
+    return r.Repository(ref.id, installation_id, ref.full_name, ref.default_branch, ref.private)
+
+
+def cut(text: str, limit: int = LIMIT_BYTES) -> str:
+    """At most ``limit`` UTF-8 bytes, visibly shortened at a line's end."""
+    data = text.encode()
+    if len(data) <= limit:
+        return text
+    kept = data[: limit - 200].decode("utf-8", "ignore")
+    return kept.rpartition("\n")[0] + "\n\n*(shortened: this text was too long for GitHub)*"
+
+
+def payload_of(row: r.OutboxRow) -> dict[str, Any]:
+    """A row's payload as JSON."""
+    found: dict[str, Any] = json.loads(row.payload)
+    return found
+
+
+__all__ = ["Outboxes", "cut", "payload_of", "text_hash"]

@@ -1,0 +1,467 @@
+"""What GitHub should show of a run, derived from its state: branch, pull request, checks, labels, status, mentions.
+
+``stage_wanted`` compares what is wanted with what was staged and stages the rest; a row is staged only when all its values
+are known, so confirming one makes the next possible. The sender is `bot.services.dispatch`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.domain.snapshot import Snapshot
+from bot.domain.subject import PlanSubject
+from bot.domain.work import CodeSubject, Patch
+from bot.domain.workflow import CANCELLED, DONE, IN_REVIEW, NEEDS_HUMAN, PUBLISHING, Drafting, Stage
+from bot.domain.writes import (
+    REQUIRED_KINDS,
+    BranchCreate,
+    BranchUpdate,
+    CheckRunCreate,
+    CheckRunUpdate,
+    CommentCreate,
+    CommentUpdate,
+    LabelAdd,
+    LabelCreate,
+    LabelRemove,
+    PullCreate,
+    PullReady,
+    PullUpdate,
+    ReviewRequest,
+    Write,
+)
+from bot.policy.decide import publishing_needs_person
+from bot.ports import records as r
+from bot.ports.storage import Transaction
+from bot.services.desk import Desk, halt, is_over, text_hash, workflow_of
+from bot.services.ledgers import Ledgers
+from bot.services.outbox import Outboxes, payload_of
+from bot.services.slots import valid_approval
+from bot.services.surfaces import Surfaces, confirmed, surface
+from bot.wording import checks, labels, mentions, titles
+from bot.wording.bodies import plan_body, result_body
+from bot.wording.status import RunView, status_comment
+
+PLAN_CHECK = "Conductor: plan"
+LEDGER_CHECK = "Conductor: review ledger"
+ANNOTATIONS_A_REQUEST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Stages what is wanted and knows what is shown."""
+
+    desk: Desk
+    outboxes: Outboxes
+    surfaces: Surfaces
+    ledgers: Ledgers
+
+    def learn(self, tx: Transaction, run: r.Run) -> r.Run:
+        """Take in what confirmed rows tell: ids, heads. A required row that is dead or denied stops the run."""
+        known = dict(run.known)
+        status = confirmed(tx, run, f"{run.id}:status:1")
+        if status is not None and status.github_id:
+            known["status_comment"] = int(status.github_id)
+        for row in tx.outbox.of_run(run.id):
+            if row.state in {"dead", "denied"} and row.kind in REQUIRED_KINDS and not is_over(run) and run.state != NEEDS_HUMAN:
+                if row.id in known.get("mourned", []) or self._plain_instead(tx, run, row):
+                    continue
+                known["mourned"] = [*known.get("mourned", []), row.id]
+                return halt(self.desk, tx, replace(run, known=known), f"GitHub did not take {row.kind} on {row.target}: {row.reason}")
+            if row.state == "confirmed":
+                _learn_row(known, row)
+        return replace(run, known=known)
+
+    def _plain_instead(self, tx: Transaction, run: r.Run, row: r.OutboxRow) -> bool:
+        """A repository without drafts gets a plain pull request with ``[plan]`` in its title."""
+        if row.kind != "pull.create" or row.response.get("drafts") != "unsupported":
+            return False
+        payload = payload_of(row)
+        repository = self._repository(tx, run)
+        write = PullCreate(repository, payload["head"], payload["base"], f"[plan] {payload['title']}", payload["body"], draft=False)
+        self.outboxes.stage(tx, run, write, f"{run.id}:pull:plain")
+        return True
+
+    def needs_person(self, run: r.Run, snapshot: Snapshot) -> bool:
+        """Whether publishing waits for a person who has seen the diff (DESIGN section 7); always when the risk cannot be told."""
+        return publishing_needs_person(self.desk.policies, snapshot.exposures, str(snapshot.config.publish))
+
+    def shown(self, tx: Transaction, run: r.Run, stage: Stage, subject: str) -> bool:
+        """Whether every row that shows this subject is confirmed."""
+        if run.mode == "dry-run":
+            return True
+        head = run.known.get("head", "")
+        if not head or not run.known.get("pull"):
+            return False
+        mark = subject[:16]
+        body = self.surfaces.holds(tx, run, "body", f"plan:{mark}") if stage.drafting is Drafting.DOCUMENT else True
+        check = surface(run, f"check:plan:{head[:12]}")
+        ledger = surface(run, f"check:ledger:{head[:12]}")
+        rows = (confirmed(tx, run, check.key), confirmed(tx, run, ledger.key))
+        return bool(body) and mark in check.content and all(row is not None for row in rows)
+
+    def what_was_shown(self, tx: Transaction, run: r.Run, stage: Stage, subject: str) -> dict[str, Any]:
+        """For the read-back: the very bytes that were shown, where, and when they were confirmed (whole seconds, as GitHub counts)."""
+        mark = subject[:16]
+        if stage.drafting is Drafting.DOCUMENT:
+            row = self.surfaces.holds(tx, run, "body", f"plan:{mark}")
+            found: dict[str, Any] = {"body": payload_of(row)["body"] if row is not None else ""}
+        else:
+            head = run.known.get("head", "")
+            row = confirmed(tx, run, surface(run, f"check:plan:{head[:12]}").key)
+            output = payload_of(row).get("output", {}) if row is not None else {}
+            found = {"check_run": run.known.get("checks", {}).get(f"plan:{head[:12]}", 0), "summary": output.get("summary", "")}
+        at = 0 if row is None else row.confirmed_at or row.created_at
+        others = [one["at"] for one in run.known.get("shown", []) if one["subject"] != subject]
+        return {**found, "shown_at": at // 1000 * 1000, "other_shown_at": max(others) if others else None, "revised_by": run.known.get("revised_by", "")}
+
+    def published(self, tx: Transaction, run: r.Run) -> list[str]:
+        """Keys of the publication's rows when all are confirmed, else nothing."""
+        if run.mode == "dry-run":
+            return ["dry-run"]
+        subject = tx.journal.subject(run.id, workflow_of(run).stages[-1].name)
+        head = run.known.get("head", "")
+        if subject is None or run.known.get("published") != subject.sha256 or not head:
+            return []
+        mark = subject.sha256[:16]
+        keys = [f"{run.id}:code:{mark}", surface(run, f"check:plan:{head[:12]}").key, surface(run, f"check:ledger:{head[:12]}").key]
+        keys.append(surface(run, "body").key)
+        keys += [key for key in (f"{run.id}:ready", f"{run.id}:request:{run.known.get('approver', '')}") if tx.outbox.by_key(key) is not None]
+        keys += [row.dedupe_key for row in tx.outbox.of_run(run.id) if row.dedupe_key.startswith(f"{run.id}:annotations:{head[:12]}:")]
+        needed = surface(run, "body").content == f"result:{mark}" and (run.known.get("plain") or tx.outbox.by_key(f"{run.id}:ready") is not None)
+        rows = [tx.outbox.by_key(key) for key in keys]
+        done = all(row is not None and (row.state == "confirmed" or (row.state == "dead" and row.kind == "review.request")) for row in rows)
+        return keys if needed and done else []
+
+    def stage_wanted(self, tx: Transaction, run: r.Run) -> r.Run:
+        """Stage whatever is wanted and not staged yet."""
+        run = self._labels(tx, run)
+        if run.snapshot_sha256:
+            run = self._on_branch(tx, run)
+        run = self._mention(tx, run)
+        return self._status(tx, run)
+
+    def _repository(self, tx: Transaction, run: r.Run) -> str:
+        repository = tx.places.repository(run.repository_id)
+        assert repository is not None
+        return repository.full_name
+
+    def _labels(self, tx: Transaction, run: r.Run) -> r.Run:
+        """One phase label at a time; at an end the start label goes too."""
+        repository = self._repository(tx, run)
+        wanted = labels.phase(run.state, paused=run.paused)
+        current = str(run.known.get("label", ""))
+        known = dict(run.known)
+        if wanted != current:
+            count = int(known.get("label_count", 0)) + 1
+            if wanted:
+                color, description = labels.PHASES[wanted]
+                self.outboxes.stage(tx, run, LabelCreate(repository, run.issue_number, wanted, color, description), f"label:{run.repository_id}:{wanted}")
+                self.outboxes.stage(tx, run, LabelAdd(repository, run.issue_number, wanted), f"{run.id}:label:{count}:add")
+            if current:
+                self.outboxes.stage(tx, run, LabelRemove(repository, run.issue_number, current), f"{run.id}:label:{count}:remove")
+            known |= {"label": wanted, "label_count": count}
+        if is_over(run) and known.get("by_label", True):
+            start = str(known.get("start_label", labels.START))
+            self.outboxes.stage(tx, run, LabelRemove(repository, run.issue_number, start), f"{run.id}:label:start:remove")
+        return replace(run, known=known)
+
+    def _on_branch(self, tx: Transaction, run: r.Run) -> r.Run:
+        first = workflow_of(run).stages[0]
+        judged = str(run.known.get("judged", {}).get("gate", ""))
+        if not run.known.get("branch_wanted") and not judged.startswith(f"{first.name}."):
+            return run
+        run = replace(run, known={**run.known, "branch_wanted": True})
+        run = self._branch(tx, run)
+        run = self._code(tx, run)
+        run = self._pull(tx, run)
+        run = self._checks(tx, run)
+        return self._ready(tx, run)
+
+    def _branch(self, tx: Transaction, run: r.Run) -> r.Run:
+        """The run's own branch: one commit whose tree equals base's."""
+        if tx.outbox.by_key(f"{run.id}:branch") is not None or is_over(run):
+            return run
+        snapshot = self.desk.snapshot(run)
+        token = self.desk.chance.token()
+        write = BranchCreate(
+            repository=snapshot.repository,
+            branch=run.branch,
+            parent=snapshot.base_commit,
+            base_tree=snapshot.base_tree,
+            tree=snapshot.base_tree,
+            message=titles.plan_commit(run.issue_number, str(run.known.get("title", "")), token),
+        )
+        self.outboxes.stage(tx, run, write, f"{run.id}:branch", token=token)
+        return replace(run, known={**run.known, "branch_snapshot": run.snapshot_sha256})
+
+    def _code(self, tx: Transaction, run: r.Run) -> r.Run:
+        """In ``publishing`` the branch gets the reviewed tree as one more commit."""
+        if run.state != PUBLISHING or not run.known.get("head"):
+            return run
+        subject = tx.journal.subject(run.id, workflow_of(run).stages[-1].name)
+        assert subject is not None
+        key = f"{run.id}:code:{subject.sha256[:16]}"
+        row = tx.outbox.by_key(key)
+        if row is not None:
+            return replace(run, known={**run.known, "published": subject.sha256}) if row.state == "confirmed" else run
+        code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
+        patch = self._patch_onto(run, code, str(run.known["head_tree"]))
+        patch_sha256 = self.desk.keep(tx, run, "patch", patch.model_dump(mode="json"), stage=workflow_of(run).stages[-1].name)
+        token = self.desk.chance.token()
+        entries = tuple(self._entries(patch, code.tree))
+        snapshot = self.desk.snapshot(run)
+        write = BranchUpdate(
+            repository=snapshot.repository,
+            branch=run.branch,
+            parent=str(run.known["head"]),
+            base_tree=str(run.known["head_tree"]),
+            tree=code.tree,
+            message=titles.code_commit(run.issue_number, str(run.known.get("title", "")), token, str(run.known.get("approver", "")), str(run.known.get("approver_id", ""))),
+            patch_sha256=patch_sha256,
+            entries=entries,
+        )
+        self.outboxes.stage(tx, run, write, key, token=token)
+        return run
+
+    def _patch_onto(self, run: r.Run, code: CodeSubject, parent_tree: str) -> Patch:
+        self.ledgers.load_trees(run, code)
+        if parent_tree != code.base_tree:
+            first = Snapshot.model_validate_json(self.desk.artifacts.get(run.installation_id, str(run.known["branch_snapshot"])))
+            self.desk.trees.load(self.desk.artifacts.path(run.installation_id, first.bundle_sha256), first.base_tree)
+            earlier = run.known.get("published_subject")
+            if earlier:
+                self.ledgers.load_trees(run, CodeSubject.model_validate(self.desk.load(run, str(earlier))))
+        return self.desk.trees.patch(parent_tree, code.tree)
+
+    def _entries(self, patch: Patch, tree: str) -> list[dict[str, Any]]:
+        after = self.desk.trees.entries(tree)
+        return [{"path": change.path, "mode": after[change.path].mode if change.path in after else change.mode, "blob": after[change.path].blob if change.path in after else None} for change in patch.changes]
+
+    def _plan(self, tx: Transaction, run: r.Run) -> tuple[str, PlanSubject] | None:
+        row = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
+        return None if row is None else (row.sha256, PlanSubject.model_validate(self.desk.load(run, row.sha256)))
+
+    def _pull(self, tx: Transaction, run: r.Run) -> r.Run:
+        plan = self._plan(tx, run)
+        if plan is None or not run.known.get("head") or is_over(run):
+            return run
+        repository, mark = self._repository(tx, run), plan[0][:16]
+        wanted, text = f"plan:{mark}", ""
+        stage = workflow_of(run).stages[-1]
+        subject = tx.journal.subject(run.id, stage.name)
+        findings = self.ledgers.views(tx, run)
+        snapshot = self.desk.snapshot(run)
+        if run.known.get("published") and subject is not None and run.known["published"] == subject.sha256:
+            wanted = f"result:{subject.sha256[:16]}"
+            text = result_body(plan[1], issue=run.issue_number, run_id=run.id, findings=findings, summaries=self.ledgers.summaries(tx, run), notes=snapshot.notes, approver=str(run.known.get("approver", "")))
+        elif self._may_show_plan(run):
+            text = plan_body(plan[1], issue=run.issue_number, run_id=run.id, findings=findings, spent=run.spent_micro_dollars, notes=snapshot.notes)
+        if not text or surface(run, "body").content == wanted:
+            return run
+        write: Write
+        if run.known.get("pull"):
+            title = titles.pull(run.issue_number, str(run.known.get("title", ""))) if run.known.get("plain") and wanted.startswith("result") else None
+            write = PullUpdate(repository, int(run.known["pull"]), run.branch, text, title)
+        else:
+            write = PullCreate(repository, run.branch, snapshot.default_branch, titles.pull(run.issue_number, str(run.known.get("title", ""))), text)
+        return self.surfaces.keep(tx, run, "body", wanted, write)
+
+    def _may_show_plan(self, run: r.Run) -> bool:
+        """Only a plan that passed its gate and its reviewers is shown; a later draft waits until it has."""
+        first = workflow_of(run).stages[0]
+        gate = str(run.known.get("judged", {}).get("gate", ""))
+        return run.state == first.waiting or (run.state == first.review and gate == f"{first.name}.review")
+
+    def _checks(self, tx: Transaction, run: r.Run) -> r.Run:
+        head = str(run.known.get("head", ""))
+        plan = self._plan(tx, run)
+        if not head or plan is None or not run.known.get("pull"):
+            return run
+        run = self._plan_check(tx, run, head, plan)
+        run = self._ledger_check(tx, run, head)
+        foreign = str(run.known.get("foreign_head", ""))
+        if foreign and not is_over(run):
+            write = CheckRunCreate(self._repository(tx, run), run.branch, LEDGER_CHECK, foreign, f"{run.id}:foreign:{foreign}", checks.not_reviewed(foreign))
+            self.outboxes.stage(tx, run, write, f"{run.id}:foreign:{foreign}")
+        return run
+
+    def _plan_check(self, tx: Transaction, run: r.Run, head: str, plan: tuple[str, PlanSubject]) -> r.Run:
+        stage = workflow_of(run).stages[-1]
+        code = tx.journal.subject(run.id, stage.name)
+        judged = str(run.known.get("judged", {}).get("gate", ""))
+        asks_diff = code is not None and (run.state == stage.waiting or (run.state == stage.review and judged == f"{stage.name}.review" and str(run.known["judged"]["of"]).split(":")[2] == code.sha256))
+        approval = valid_approval(tx, run, workflow_of(run).stages[0].name)
+        if run.state == CANCELLED:
+            fields, mark = checks.plan_closed(run.halt_reason), "closed"
+        elif asks_diff and code is not None:
+            fields, mark = checks.diff_waiting(code.sha256, self._diff(run, code.sha256)), code.sha256[:16]
+        elif approval is not None:
+            fields, mark = checks.plan_approved(plan[1], plan[0], approval.by_login), f"approved:{plan[0][:16]}"
+        elif self._may_show_plan(run):
+            fields, mark = checks.plan_waiting(plan[1], plan[0]), plan[0][:16]
+        else:
+            fields, mark = checks.plan_changing(), f"changing:{run.rounds.get(workflow_of(run).stages[0].name, 0)}"
+        return self._keep_check(tx, run, "plan", PLAN_CHECK, head, fields, f"{mark}:{run.state == NEEDS_HUMAN}")
+
+    def _diff(self, run: r.Run, subject: str) -> str:
+        code = CodeSubject.model_validate(self.desk.load(run, subject))
+        self.ledgers.load_trees(run, code)
+        return self.desk.trees.diff_text(code.base_tree, code.tree)
+
+    def _ledger_check(self, tx: Transaction, run: r.Run, head: str) -> r.Run:
+        findings = self.ledgers.views(tx, run)
+        published = str(run.known.get("published", ""))
+        annotated = bool(published) and head == run.known.get("code_head")
+        fields, annotations = checks.ledger(findings, over=run.halt_reason if run.state == CANCELLED else "", annotate=annotated, paths=self._published_lines(tx, run) if annotated else {})
+        mark = text_hash(str(sorted((one.id, one.status, one.round) for one in findings)) + str(run.state == CANCELLED))
+        first, rest = annotations[:ANNOTATIONS_A_REQUEST], annotations[ANNOTATIONS_A_REQUEST:]
+        if first:
+            fields = {**fields, "output": {**fields["output"], "annotations": first}}
+        run = self._keep_check(tx, run, "ledger", LEDGER_CHECK, head, fields, mark)
+        return self._more_annotations(tx, run, head, fields, rest)
+
+    def _published_lines(self, tx: Transaction, run: r.Run) -> dict[str, int]:
+        """Paths of the published tree with their number of lines: annotations stand only at places that exist."""
+        subject = tx.journal.subject(run.id, workflow_of(run).stages[-1].name)
+        assert subject is not None
+        code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
+        self.ledgers.load_trees(run, code)
+        found: dict[str, int] = {}
+        for finding in self.ledgers.views(tx, run):
+            if finding.path and finding.path not in found:
+                data = self.desk.trees.read(code.tree, finding.path)
+                if data is not None:
+                    found[finding.path] = data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
+        return found
+
+    def _more_annotations(self, tx: Transaction, run: r.Run, head: str, fields: dict[str, Any], rest: list[dict[str, Any]]) -> r.Run:
+        check = run.known.get("checks", {}).get(f"ledger:{head[:12]}")
+        if not rest or not check:
+            return run
+        output = {key: fields["output"][key] for key in ("title", "summary")}
+        for start in range(0, len(rest), ANNOTATIONS_A_REQUEST):
+            part = rest[start : start + ANNOTATIONS_A_REQUEST]
+            write = CheckRunUpdate(self._repository(tx, run), run.branch, int(check), {"output": {**output, "annotations": part}})
+            self.outboxes.stage(tx, run, write, f"{run.id}:annotations:{head[:12]}:{start}")
+        return run
+
+    def _keep_check(self, tx: Transaction, run: r.Run, short: str, name: str, head: str, fields: dict[str, Any], mark: str) -> r.Run:
+        surface_name = f"check:{short}:{head[:12]}"
+        repository = self._repository(tx, run)
+        external_id = f"{run.id}:{short}:{mark}"
+        known_id = run.known.get("checks", {}).get(f"{short}:{head[:12]}")
+        write: Write
+        if surface(run, surface_name).version == 0:
+            write = CheckRunCreate(repository, run.branch, name, head, external_id, fields)
+        elif known_id:
+            write = CheckRunUpdate(repository, run.branch, int(known_id), {"external_id": external_id, **fields})
+        else:
+            return run
+        return self.surfaces.keep(tx, run, surface_name, mark, write)
+
+    def _ready(self, tx: Transaction, run: r.Run) -> r.Run:
+        """At the end of publishing the pull request becomes ready, and the approver is asked to review it."""
+        if run.state != PUBLISHING or not run.known.get("published") or run.known.get("head") != run.known.get("code_head"):
+            return run
+        if not surface(run, "body").content.startswith("result:"):
+            return run
+        repository, pull = self._repository(tx, run), int(run.known["pull"])
+        if not run.known.get("plain"):
+            self.outboxes.stage(tx, run, PullReady(repository, pull, run.branch, str(run.known["pull_node"])), f"{run.id}:ready")
+        approver = str(run.known.get("approver", ""))
+        if approver:
+            self.outboxes.stage(tx, run, ReviewRequest(repository, pull, run.branch, approver), f"{run.id}:request:{approver}")
+        return run
+
+    def _mention(self, tx: Transaction, run: r.Run) -> r.Run:
+        """When a person must act they get a new comment: edits do not notify."""
+        text = mentions.for_state(run.state, requester=run.requester_login, issue=run.issue_number, pull=int(run.known.get("pull", 0) or 0), why=run.halt_reason)
+        if text:
+            where = run.issue_number
+            self.outboxes.comment(tx, run, where, f"mention:{run.state_seq}", text)
+        refused = run.known.get("refused")
+        if refused:
+            self.outboxes.comment(tx, run, run.issue_number, f"refused:{run.version}", str(refused))
+            run = replace(run, known={key: value for key, value in run.known.items() if key != "refused"})
+        return run
+
+    def _status(self, tx: Transaction, run: r.Run) -> r.Run:
+        """One comment, edited in place from the first to the last state; gone, it is created anew."""
+        repository = self._repository(tx, run)
+        text = status_comment(self._view(tx, run))
+        comment = run.known.get("status_comment")
+        write: Write
+        if surface(run, "status").version == 0 or run.known.get("status_gone"):
+            run = replace(run, known={key: value for key, value in run.known.items() if key != "status_gone"})
+            write = CommentCreate(repository, run.issue_number, text)
+        elif comment:
+            write = CommentUpdate(repository, run.issue_number, int(comment), text)
+        else:
+            return run
+        return self.surfaces.keep(tx, run, "status", text_hash(text), write)
+
+    def _view(self, tx: Transaction, run: r.Run) -> RunView:
+        stage = workflow_of(run).stage_of(run.state)
+        plan = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
+        findings = self.ledgers.views(tx, run)
+        notes = self.desk.snapshot(run).notes if run.snapshot_sha256 else ()
+        return RunView(
+            run_id=run.id,
+            state=run.state,
+            paused=run.paused,
+            requester=run.requester_login,
+            stage="" if stage is None else stage.name,
+            round=0 if stage is None else run.rounds.get(stage.name, 0),
+            why=run.halt_reason,
+            open_findings=sum(1 for one in findings if one.status == "open"),
+            settled_findings=sum(1 for one in findings if one.status != "open"),
+            spent=run.spent_micro_dollars,
+            budget=run.budget_micro_dollars,
+            pull=int(run.known.get("pull", 0) or 0),
+            plan_hash="" if plan is None else plan.sha256[:8],
+            mode=run.mode,
+            notes=tuple(notes),
+            page=f"{self.desk.public_url}/runs/{run.id}" if self.desk.public_url else "",
+        )
+
+
+def _learn_row(known: dict[str, Any], row: r.OutboxRow) -> None:
+    """What one confirmed row tells of GitHub's side."""
+    match row.kind:
+        case "comment.create" if ":status:" in row.dedupe_key:
+            known["status_comment"] = int(row.github_id)
+        case "branch.create" | "branch.update":
+            sha = str(row.response["sha"])
+            if row.id >= int(known.get("head_row", 0)):
+                tree = str(payload_of(row)["tree"])
+                known.update({"head": sha, "head_tree": tree, "head_row": row.id})
+                if row.kind == "branch.update":
+                    known["code_head"] = sha
+            if sha not in known.get("heads", []):
+                known["heads"] = [*known.get("heads", []), sha]
+        case "pull.create":
+            known["pull"] = int(row.github_id)
+            known["pull_node"] = str(row.response.get("node_id", ""))
+            known["plain"] = row.dedupe_key.endswith(":plain")
+            _learn_shown(known, row)
+        case "pull.update":
+            _learn_shown(known, row)
+        case "check_run.create":
+            parts = row.dedupe_key.split(":")
+            if len(parts) >= 5 and parts[1] == "check":
+                known["checks"] = {**known.get("checks", {}), f"{parts[2]}:{parts[3]}": int(row.github_id)}
+        case _:
+            return
+
+
+def _learn_shown(known: dict[str, Any], row: r.OutboxRow) -> None:
+    """Remember when which plan stood in the body."""
+    for name, kept in known.get("surfaces", {}).items():
+        if name == "body" and kept["key"] == row.dedupe_key and kept["content"].startswith("plan:"):
+            mark = kept["content"].removeprefix("plan:")
+            shown = [one for one in known.get("shown", []) if one["subject"][:16] != mark]
+            known["shown"] = [*shown, {"subject": mark, "at": row.confirmed_at}]
+
+
+__all__ = ["DONE", "IN_REVIEW", "LEDGER_CHECK", "PLAN_CHECK", "Publishing"]

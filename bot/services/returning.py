@@ -1,0 +1,59 @@
+"""What comes back while people review the published code: their reviews and failing checks become findings and start a bounded round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.domain.jobs import JobKind
+from bot.domain.workflow import Stage
+from bot.ports import records as r
+from bot.ports.storage import Transaction
+from bot.services.desk import Desk, halt, take_edge, workflow_of
+from bot.services.drafting import next_round
+from bot.services.ledgers import Ledgers
+from bot.services.outbox import Outboxes
+from bot.services.slots import fresh_rounds, slot_free
+from bot.wording import replies
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """From ``in_review`` back to the last draft."""
+
+    desk: Desk
+    ledgers: Ledgers
+    outboxes: Outboxes
+
+    def in_review(self, tx: Transaction, run: r.Run) -> r.Run:
+        """Take in every feedback job that has ended, then draft again when something is open."""
+        stage = workflow_of(run).stages[-1]
+        seen = list(run.known.get("feedback_seen", []))
+        fresh = [job for job in tx.jobs.of_run(run.id) if job.kind == JobKind.FEEDBACK and job.state == "done" and job.id not in seen]
+        if not fresh or not slot_free(tx, run):
+            return run
+        run = replace(run, known={**run.known, "feedback_seen": [*seen, *(job.id for job in fresh)]})
+        taken = [one for job in fresh for one in job.result.get("findings", [])]
+        if not taken:
+            return run
+        outside = self._outside(tx, run, taken)
+        if outside:
+            self.outboxes.comment(tx, run, int(run.known.get("pull") or run.issue_number), f"outside:{fresh[0].id}", replies.outside_plan(outside))
+            return run
+        self.ledgers.add_outside(tx, run, stage, taken)
+        return self._rework(tx, run, stage, taken)
+
+    def _outside(self, tx: Transaction, run: r.Run, taken: list[dict[str, Any]]) -> list[str]:
+        """Anything beyond the approved paths needs `revise`."""
+        approved = self.ledgers.approved_paths(tx, run)
+        return sorted({str(one["path"]) for one in taken if one.get("path") and str(one["path"]) not in approved})
+
+    def _rework(self, tx: Transaction, run: r.Run, stage: Stage, taken: list[dict[str, Any]]) -> r.Run:
+        spent = int(run.known.get("returns", 0))
+        if spent >= self.desk.snapshot(run).config.rounds:
+            return halt(self.desk, tx, run, f"{spent} rounds of rework after publishing are spent and there is more to do: {taken[0]['title']}")
+
+        run = fresh_rounds(replace(run, known={**run.known, "returns": spent + 1}), stage.name)
+        run = replace(run, rounds={**run.rounds, stage.name: run.rounds[stage.name] - 1})
+        run = next_round(run, stage, [])
+        return take_edge(self.desk, tx, run, stage.draft, "feedback", kinds=tuple(sorted({str(one["source"]) for one in taken})), facts={"findings": [one["title"] for one in taken]})

@@ -1,0 +1,37 @@
+"""Where something was said: repository, issue, by whom, in which delivery. Commands and answers share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.domain.events import Actor, IssueFacts, Origin
+from bot.ports import records as r
+from bot.ports.github import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The place and person of a command. ``at``: milliseconds since the epoch, when it was said (0: unknown)."""
+
+    origin: Origin
+    issue: IssueFacts
+    delivery_id: str
+    comment_id: int | None
+    at: int = 0
+    permission: Permission | None = None
+
+    @classmethod
+    def of_issue(cls, origin: Origin, issue: IssueFacts, delivery_id: str, comment_id: int | None) -> Setting:
+        """On an issue or a pull request."""
+        return cls(origin, issue, delivery_id, comment_id, issue.updated_at)
+
+    @classmethod
+    def of_run(cls, origin: Origin, run: r.Run, delivery_id: str) -> Setting:
+        """On a run's pull request, where the delivery carries no issue."""
+        nobody = Actor(0, "", "User")
+        issue = IssueFacts(int(run.known.get("pull", run.issue_number)), "", "", nobody, 0, 0, (), True)
+        return cls(origin, issue, delivery_id, None)
+
+    def said_at(self, at: int, permission: Permission) -> Setting:
+        """With the time of the comment and what its author may do."""
+        return replace(self, at=at, permission=permission)

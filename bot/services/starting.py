@@ -1,0 +1,85 @@
+"""How a run begins: counted, named, its branch chosen, its snapshot asked for, its first rows staged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.jobs import QUEUE_OF, JobKind
+from bot.domain.workflow import SOFTWARE
+from bot.domain.writes import ReactionAdd
+from bot.ports import records as r
+from bot.ports.queue import Nudge
+from bot.ports.storage import Transaction
+from bot.services.desk import DAY_MS, Desk, ask, is_over, new_job
+from bot.services.outbox import Outboxes
+from bot.services.setting import Setting
+from bot.wording import labels, replies
+from bot.wording.neutral import slug
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Starts runs. At most one living run per issue, at most so many a day per person and repository."""
+
+    desk: Desk
+    outboxes: Outboxes
+
+    def start(self, tx: Transaction, setting: Setting, *, by_label: bool) -> str:
+        """Start a run for the setting's issue; says what happened. Nothing is started while one lives or the day's count is spent."""
+        desk = self.desk
+        repository = setting.origin.repository
+        sender = setting.origin.sender
+        earlier = tx.runs.of_issue(repository.id, setting.issue.number)
+        living = [run for run in earlier if not is_over(run)]
+        if living:
+            self.outboxes.reply(tx, setting, "running", replies.already_running(living[-1].id, living[-1].state))
+            return f"run {living[-1].id} is under way already"
+        now = desk.clock.now()
+        if tx.runs.started_today(repository.id, sender.id, now - DAY_MS) >= desk.limits.starts_per_day:
+            self.outboxes.reply(tx, setting, "limit", replies.too_many_starts(desk.limits.starts_per_day))
+            return f"{sender.login} has started {desk.limits.starts_per_day} runs in 24 hours"
+        run = self._new_run(setting, len(earlier), by_label=by_label, now=now)
+        tx.runs.add(run)
+        ask(tx, self._snapshot_job(run, setting, now))
+        self._acknowledge(tx, run, setting)
+        tx.journal.audit(at=now, kind="start", subject=run.id, body={"issue": run.issue_number, "by": sender.login, "by_id": str(sender.id), "delivery": setting.delivery_id})
+        tx.nudge(Nudge.ADVANCE, run.id)
+        return f"run {run.id} started"
+
+    def _new_run(self, setting: Setting, earlier: int, *, by_label: bool, now: int) -> r.Run:
+        issue, origin = setting.issue, setting.origin
+        suffix = f"-{earlier + 1}" if earlier else ""
+        return r.Run(
+            id=self.desk.chance.name(),
+            installation_id=origin.installation_id,
+            repository_id=origin.repository.id,
+            issue_number=issue.number,
+            workflow=SOFTWARE.name,
+            branch=f"conductor/{issue.number}-{slug(issue.title)}{suffix}",
+            requester_id=origin.sender.id,
+            requester_login=origin.sender.login,
+            delivery_id=setting.delivery_id,
+            created_at=now,
+            updated_at=now,
+            state_at=now,
+            known={"title": issue.title, "by_label": by_label, "start_label": labels.START, "author_id": str(issue.author.id)},
+        )
+
+    def _snapshot_job(self, run: r.Run, setting: Setting, now: int) -> r.Job:
+        issue = setting.issue
+        payload = {
+            "number": issue.number,
+            "title": issue.title,
+            "body": issue.body,
+            "author": issue.author.login,
+            "author_id": str(issue.author.id),
+            "author_kind": issue.author.kind,
+            "issue_updated_at": issue.updated_at,
+            "at": setting.at or now,
+        }
+        return new_job(self.desk, run, "snapshot:1", JobKind.SNAPSHOT, QUEUE_OF[JobKind.SNAPSHOT], payload=payload)
+
+    def _acknowledge(self, tx: Transaction, run: r.Run, setting: Setting) -> None:
+        repository = setting.origin.repository.full_name
+        seen = ReactionAdd(repository, run.issue_number, "eyes", setting.comment_id)
+        self.outboxes.stage(tx, run, seen, f"{run.id}:eyes")

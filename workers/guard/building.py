@@ -1,0 +1,232 @@
+"""Programs that build and test: what an implementer may run as well. What they do then is for the sandbox to bound.
+
+Refused even so: publishing, logging in, and whatever would only reach for the network or the machine.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from workers.guard.call import Call, Rule, anything
+from workers.guard.options import spec
+from workers.guard.words import Word, literal
+
+_FREE: Final = """
+ant autoconf autoheader automake autopep8 autoreconf ava aclocal ar as asciidoctor astyle avr-gcc bandit bats bazelisk
+behave biome black bison c++ c8 c99 cabal cargo-nextest cc checkstyle clang clang++ clang-format clang-tidy cmake codespell
+coverage cppcheck cpplint csc cucumber ctest cython cypress d8 dart dialyzer docformatter doxygen dprint elixirc elm-test
+erlc esbuild eslint ember f77 flake8 flex flow flutter g++ gcc gcov gfortran ginkgo gofmt goimports golangci-lint gotestsum
+gradle-profiler green grunt gulp hadolint hypothesis interrogate isort jasmine java javac javadoc jar jest jshint jslint json-server karma
+kotlinc ktlint lcov ld lein libtool lint-staged lizard m4 make gmake markdownlint markdownlint-cli2 meson mix mocha mypy ng ninja nm
+node nodejs node-gyp node-sass nosetests nose2 nox ng-packagr nyc ocamlc ocamlfind opam-build pdflatex pep8 perl perlcritic
+php phpcs phpstan phpunit pkg-config playwright pre-commit prettier prettier-eslint protoc prove psalm pycodestyle
+pydocstyle pyflakes pylint pyre pyright pytest py.test pyupgrade qmake r2 rake ranlib rdoc rebar3 reek rio rollup rspec rubocop ruby
+ruff run-p run-s rustc rustfmt sass sass-lint sbcl scons semgrep shellcheck shfmt sphinx-build standard start-server-and-test
+stack standardrb strip stylelint swc swiftc swiftlint tape tap taplo terser tox trial ts-node tsc tsd tsx tslint typedoc
+uglifyjs unbuffer uncrustify valgrind vite vitest vulture wdio webpack webpack-cli xcodebuild xo yamllint yacc yapf zig lerna nx turbo
+rush ng-test vue-cli-service react-scripts next nuxt documentation check-manifest validate-pyproject safety pip-audit cross
+python-config envsubst ./configure meson gmake msgfmt virtualenv inv invoke paver breeze bundle-audit phpunit karma-cli check-jsonschema
+""".split()
+
+# Per program: its first operands that are allowed (None: any script name) and those that are not.
+_SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
+    "npm": (
+        "test t tst run run-script ci clean-install install-clean ic install i in add ls list ll la view show info outdated audit "
+        "why explain rebuild rb pack start stop restart build bin prefix root exec x version help dedupe ddp prune install-test "
+        "it install-ci-test cit uninstall un remove rm update up fund query doctor config",
+        "",
+    ),
+    "yarn": (None, "publish login logout npm owner tag team dlx link"),
+    "pnpm": (None, "publish login logout dlx owner adduser"),
+    "bun": (None, "publish x upgrade"),
+    "pip": ("install wheel list show freeze check download uninstall debug inspect help hash index", ""),
+    "cargo": (
+        "build b test t check c clippy fmt run r bench doc d clean tree metadata fetch update add remove rm init new vendor "
+        "nextest llvm-cov tarpaulin expand udeps deny audit fix generate-lockfile locate-project pkgid verify-project version "
+        "help package install miri hack machete insta",
+        "",
+    ),
+    "go": ("build test vet fmt run mod get list env generate version doc tool install clean work fix help", ""),
+    "mvn": (None, ""),
+    "gradle": (None, ""),
+    "sbt": (None, ""),
+    "dotnet": ("build test restore run format publish clean msbuild vstest list sln add new pack tool", ""),
+    "swift": ("build test run package format", ""),
+    "bazel": ("build test run query cquery coverage clean info version fetch", ""),
+    "buck": ("build test run query", ""),
+    "poetry": ("install run build lock check show env add remove update version export sync init", ""),
+    "pdm": ("install run build lock list show sync add remove update", ""),
+    "pipenv": ("install run lock sync check graph verify", ""),
+    "hatch": ("run test build env fmt version dep", ""),
+    "flit": ("build install", ""),
+    "uv": ("run sync lock venv build add remove tree export pip python version init", ""),
+    "rye": ("run sync lock test lint fmt build", ""),
+    "bundle": ("install exec check list show outdated update lock config", ""),
+    "gem": ("install list build specification contents which environment", ""),
+    "composer": ("install update test run run-script validate dump-autoload show require exec check", ""),
+    "deno": ("test run check lint fmt task cache bench info compile", ""),
+    "conda": ("list info env install create run activate", ""),
+    "mamba": ("list info env install create run activate", ""),
+    "micromamba": ("list info env install create run activate", ""),
+    "rustup": ("show component target which toolchain", ""),
+    "nvm": ("use ls current version install", ""),
+    "pyenv": ("versions version which local global", ""),
+}
+_SAME: Final = {"pip3": "pip", "pip2": "pip", "mvnw": "mvn", "gradlew": "gradle", "mvnd": "mvn", "pnpx": "npx", "bunx": "npx", "sbtn": "sbt"}
+_RUNNERS: Final[dict[str, tuple[str, ...]]] = {
+    "npm": ("exec", "x"),
+    "yarn": ("exec",),
+    "pnpm": ("exec",),
+    "uv": ("run",),
+    "poetry": ("run",),
+    "pdm": ("run",),
+    "pipenv": ("run",),
+    "rye": ("run",),
+    "bundle": ("exec",),
+}
+_SHARING: Final = re.compile(r"(?i)deploy|publish(?!.*local)|\brelease:|uploadarchives|^upload|bintray|sonatype|scm:|wagon:|nexus-staging|releasesign")
+_VALUED: Final = {
+    "npm": {"--prefix", "-C", "-w", "--workspace", "--loglevel", "--registry", "--cache"},
+    "yarn": {"--cwd", "--mutex", "--network-timeout", "--cache-folder"},
+    "pnpm": {"-C", "--dir", "--filter", "-F", "-w"},
+    "cargo": {"--manifest-path", "--color", "-Z", "--config", "--target-dir"},
+    "uv": {"--directory", "--project", "--python", "-p", "--group", "--with", "--extra", "--package"},
+    "poetry": {"-C", "--directory", "-P", "--project"},
+    "go": {"-C"},
+    "pip": {"--log", "--python", "--cache-dir"},
+    "bundle": {"--gemfile"},
+    "hatch": {"-e", "--env", "-p", "--project"},
+    "composer": {"-d", "--working-dir"},
+}
+
+
+def _sub(call: Call) -> None:
+    tool = _SAME.get(call.program, call.program)
+    allowed, refused = _SUBCOMMANDS[tool]
+    rest = list(call.args)
+    while rest and rest[0].prefix.startswith(("-", "+")):
+        option = rest.pop(0)
+        if option.text in _VALUED.get(tool, ()) and rest:
+            rest.pop(0)
+    if tool in {"mvn", "gradle", "sbt"}:
+        return _goals(call)
+    if not rest:
+        return None
+    command = call.known(rest.pop(0), "command")
+    if command in refused.split() or (allowed is not None and command not in allowed.split()):
+        raise call.deny(
+            command if re.fullmatch(r"[a-z-]{1,30}", command) else "command",
+            f"`{call.program} {command}` is not on the list: install, build, test and run what the repository defines.",
+        )
+    if tool == "npm" and command == "config" and [w.text for w in rest[:1]] not in (["get"], ["list"], ["ls"]):
+        raise call.deny("config", "npm's configuration can only be read.")
+    if command in _RUNNERS.get(tool, ()):
+        _run_inner(call, tool, rest)
+    return None
+
+
+def _goals(call: Call) -> None:
+    for word in call.args:
+        if not word.prefix.startswith("-") and _SHARING.search(word.text):
+            raise call.deny("publish", f"`{word.text}` publishes or deploys: build and test only, Conductor publishes.")
+
+
+def _run_inner(call: Call, tool: str, rest: list[Word]) -> None:
+    while rest and rest[0].prefix.startswith("-"):
+        option = rest.pop(0).text
+        if option == "--":
+            break
+        if option in {"-c", "--call", "--shell"}:
+            raise call.deny("call", "Write the command out instead of handing it over as text.")
+        if option in _VALUED.get(tool, ()) and rest:
+            rest.pop(0)
+    if not rest:
+        raise call.deny("command", f"`{call.program}` has no command to run.")
+    _local_program(call, rest)
+
+
+def _local_program(call: Call, rest: list[Word]) -> None:
+    """A program installed by the project: known ones are judged, a `@scope/name` or an unknown one is refused."""
+    call.judge.command(rest)
+
+
+def _npx(call: Call) -> None:
+    rest = list(call.args)
+    while rest and rest[0].prefix.startswith("-"):
+        option = rest.pop(0).text
+        if option not in {"--no-install", "--yes", "-y", "--no", "--quiet", "-q", "--offline", "--prefer-offline"}:
+            raise call.deny("option", f"`npx {option}` can run anything: name a tool of the project, as in `npx jest`.")
+    if not rest:
+        raise call.deny("command", "npx needs the tool to run.")
+    name = re.sub(r"(?<=.)@[0-9A-Za-z.^~-]+$", "", call.known(rest[0], "tool"))
+    call.judge.command([literal(name), *rest[1:]])
+
+
+def _python(call: Call) -> None:
+    rest = list(call.args)
+    while rest and rest[0].prefix.startswith("-"):
+        option = call.known(rest.pop(0), "option")
+        if option in {"-W", "-X"} and rest:
+            rest.pop(0)
+        elif option == "-m" or (option.startswith("-m") and len(option) > 2):
+            module = option[2:] or (call.known(rest.pop(0), "module") if rest else "")
+            return _module(call, module, rest)
+        elif option == "-c" or option.startswith("-c") or option == "-":
+            return None
+    return None
+
+
+def _module(call: Call, module: str, rest: list[Word]) -> None:
+    if module in {"pip", "twine", "poetry", "hatch", "uv", "flit", "pdm", "pipenv"}:
+        call.judge.command([literal(module), *rest])
+
+
+def _perl_like(call: Call) -> None:
+    anything(call)
+
+
+def _coverage(call: Call) -> None:
+    anything(call)
+
+
+def _unpack(call: Call) -> None:
+    for target in call.parse(spec(flags="rq9", longs="")).operands[:1]:
+        call.judge.write(target, "zip.outside")
+
+
+def _source(call: Call) -> None:
+    """Only a virtual environment's own ``activate``: it sets PATH and nothing runs that could not run anyway."""
+    if len(call.args) == 1 and re.fullmatch(r"(?:\./)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text) and ".." not in call.args[0].text:
+        return
+    raise call.deny("script", "Sourcing files is refused: run the script, or call the program by its path, as in .venv/bin/python.")
+
+
+BUILDING: Final[dict[str, Rule]] = {
+    **dict.fromkeys(_FREE, anything),
+    **dict.fromkeys([*_SUBCOMMANDS, *_SAME], _sub),
+    "npx": _npx,
+    "pnpx": _npx,
+    "bunx": _npx,
+    "zip": _unpack,
+    **dict.fromkeys(
+        [
+            "python",
+            "python2",
+            "python3",
+            "pypy",
+            "pypy3",
+            *(f"python2.{n}" for n in (6, 7)),
+            *(f"python3.{n}" for n in range(3, 16)),
+        ],
+        _python,
+    ),
+    "source": _source,
+    ".": _source,
+}
+
+# What these print with --version or --help comes from themselves, not from the repository they stand in.
+SELF_DESCRIBING: Final = frozenset(
+    "python python3 node npm cargo rustc go java javac gcc g++ clang make cmake git pip pip3 ruby perl php ruff mypy docker "  # noqa: SIM905
+    "kubectl helm terraform gzip gunzip tar find sed awk grep rg fd jq yq tree openssl curl wget sqlite3 psql mysql bzip2 xz".split()
+)

@@ -1,0 +1,190 @@
+"""The judge: deny by default, allow what a rule of the profile has read to its end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from workers.guard.building import BUILDING, SELF_DESCRIBING
+from workers.guard.call import Call, Rule
+from workers.guard.changing import CHANGING, tar
+from workers.guard.git import git
+from workers.guard.reading import READING
+from workers.guard.shell import walk
+from workers.guard.verdict import Decision, Denied, Profile
+from workers.guard.words import UNKNOWN, Word
+from workers.guard.wrapping import WRAPPING
+
+_BOTH: Final[dict[str, Rule]] = {**READING, "git": git, "tar": tar}
+_SYSTEM_PATH: Final = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([A-Za-z0-9_.+\[-]+)")
+_PROJECT_PATH: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_.@+-]+/)*([A-Za-z0-9_.@+-]+)")
+_MAX_NESTING: Final = 5
+_DANGEROUS: Final = re.compile(
+    r"(?:LD|DYLD|GIT|BASH|PYTHON(?!PATH$|DONTWRITEBYTECODE$|UNBUFFERED$|HASHSEED$|WARNINGS$|IOENCODING$|UTF8$|DEVMODE$|ASYNCIODEBUG$"
+    r"|FAULTHANDLER$)|PERL|RUBY|LESS|FZF|RIPGREP|TAR|SSH|RSYNC|AWK|MALLOC|GLIBC|BAT|HIST|COMP|PROMPT|READLINE|OPENSSL|SSL|FD|ZIP"
+    r"|UNZIP|GZIP|XZ|BZIP|GREP|JQ|SUDO|DBUS|GCONV|NLS|LOC|TERMINFO|HOSTALIASES|RES|LOCALDOMAIN|JAVA_TOOL|_JAVA|JDK_JAVA)"
+    r"(?:_.*|[A-Z0-9]*)|(?:.*_)?(?:PAGER|EDITOR|PROXY|proxy|SHELL)|NODE_OPTIONS|NODE_REPL.*|PATH|CDPATH|FPATH|MANPATH|IFS|ENV"
+    r"|SHELLOPTS|VISUAL|BROWSER|HOME|PS[0-9]|SECONDS|RANDOM|SRANDOM|LINENO|OPT[A-Z]+|EPOCH.*|GLOBIGNORE|EXECIGNORE|FUNCNEST"
+    r"|FCEDIT|INPUTRC|MAIL.*|TIMEFORMAT|TMOUT|XDG_.*|DIRSTACK|UID|EUID|PPID|PIPESTATUS|FIGNORE|HOSTFILE|IGNOREEOF|_"
+)
+_HARMLESS_VARIABLES: Final = frozenset({"COMPOSE_PROJECT_NAME", "LOCALE", "RESULT", "RESULTS", "RESPONSE", "TARGET", "LOCATION", "LOCK"})
+_TEST_RUNS: Final = frozenset({"-v", "-R"})
+_ARITHMETIC: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
+
+
+class _Judge:
+    """Judges one command line; see `workers.guard.shell.Rules` and `workers.guard.call.Asks`."""
+
+    def __init__(self, profile: Profile, *, strayed: bool = False, nesting: int = 0) -> None:
+        self.profile = profile
+        self.strayed = strayed
+        self._nesting = nesting
+
+    def command(self, words: list[Word]) -> None:
+        if not words:
+            return
+        name, args = words[0], words[1:]
+        if not name.known or not name.text:
+            raise Denied("command.name", "The program's name is only known at run time: write it out.")
+        program = self._program(name.text)
+        self._version_or_rule(program, args)
+
+    def _version_or_rule(self, program: str, args: list[Word]) -> None:
+        if program in SELF_DESCRIBING and len(args) == 1 and args[0].text in {"--version", "--help", "-V"} and args[0].known:
+            return
+        if program in {"java", "go", "node"} and [a.text for a in args] in (["-version"], ["version"], ["-v"]):
+            return
+        rule = self._rule(program)
+        if rule is not None:
+            rule(Call(program, args, self))
+
+    def _rule(self, program: str) -> Rule | None:
+        if program == "test":
+            return lambda call: self.test(call.args, double=False)
+        rule = _BOTH.get(program) or WRAPPING.get(program)
+        if rule is not None:
+            return rule
+        building = BUILDING.get(program) or CHANGING.get(program)
+        if self.profile is Profile.IMPLEMENTER:
+            if building is None and not program.startswith("\0"):
+                raise Denied("program.unknown", f"`{program}` is not on the list of programs: use the repository's own tools or scripts.")
+            return building
+        if program == "tee":
+            return CHANGING["tee"]
+        if building is None:
+            raise Denied("program.unknown", f"`{program}` is not on the list of programs that only read: use cat, grep, find, git log and the like.")
+        raise Denied("program.profile", f"`{program}` builds or changes something, which this profile does not do: read the files instead.")
+
+    def _program(self, text: str) -> str:
+        """The program's name; a script of the project becomes a name that only an implementer may run."""
+        if "/" not in text:
+            return text
+        if found := _SYSTEM_PATH.fullmatch(text):
+            return found[1]
+        if self.profile is Profile.REVIEWER:
+            raise Denied("program.path", "Programs may only be called by their plain names here.")
+        found = _PROJECT_PATH.fullmatch(text)
+        if not found or ".." in text.split("/") or ".git" in text.lower().split("/"):
+            raise Denied("program.path", f"`{text}` is not in the workspace: run programs by plain name or by a path below it.")
+        if self.strayed:
+            raise Denied("program.path", "After leaving the workspace, programs may only be called by their plain names.")
+        return found[1] if found[1] in BUILDING else "\0script"
+
+    def script(self, source: str) -> None:
+        if self._nesting >= _MAX_NESTING:
+            raise Denied("syntax.depth", "Shells are nested too deeply: write the commands out.")
+        inner = _Judge(self.profile, strayed=self.strayed, nesting=self._nesting + 1)
+        walk(source, inner)
+        self.strayed = self.strayed or inner.strayed
+
+    def assign(self, name: str) -> None:
+        if _DANGEROUS.fullmatch(name) and name not in _HARMLESS_VARIABLES:
+            raise Denied("assign.variable", f"The variable `{name}` changes what programs run or load: leave it as it is.")
+
+    def redirect(self, operator: str, target: Word) -> None:
+        text = target.text
+        if operator in {">&", "<&"} and target.known and re.fullmatch(r"[0-9]|-", text):
+            return
+        if re.match(r"/+dev/+(?:tcp|udp)", text):
+            raise Denied("redirect.network", "There is no network, and the shell's sockets are refused.")
+        if operator in {"<", "<&"}:
+            if not target.prefix and self.profile is Profile.REVIEWER:
+                raise Denied("redirect.unknown", "The file to read is only known at run time: write it out, or begin it with `./`.")
+            return
+        self.write(target, "redirect.write")
+
+    def write(self, target: Word, rule: str) -> None:
+        text = target.text
+        if target.known and text in {"/dev/null", "/dev/stdout", "/dev/stderr"}:
+            return
+        if self.profile is Profile.REVIEWER:
+            raise Denied(rule, "Nothing may be written here: print it instead.")
+        if target.splits or (UNKNOWN in text and not target.inside):
+            raise Denied(rule, "The path to write is only known at run time: write it out.")
+        parts = text.replace(UNKNOWN, "x").split("/")
+        temporary = text.startswith("/tmp/") and len(text) > len("/tmp/")
+        if not temporary and (self.strayed or text.startswith(("/", "~")) or not text):
+            raise Denied(rule, f"`{text}` is not in the workspace: write below it, or below /tmp.")
+        if ".." in parts or any(part.lower().rstrip(". ") == ".git" for part in parts):
+            raise Denied(rule, f"`{text}` leads out of the workspace or into .git: use a plain path below the workspace.")
+
+    def enter(self, target: Word | None) -> None:
+        text = target.text if target is not None else "~"
+        inside = target is not None and target.known and not text.startswith(("/", "~", "-")) and ".." not in text.split("/")
+        if not inside and text != "/tmp" and not (text.startswith("/tmp/") and ".." not in text):
+            self.strayed = True
+
+    def test(self, words: list[Word], *, double: bool) -> None:
+        texts = [word.text for word in words]
+        if any(word.known and word.text in _TEST_RUNS for word in words):
+            raise Denied("test.variable", "`-v` and `-R` can run what a name holds: compare the value instead, as in [ -n \"$X\" ].")
+        if any("[" in t and ("$(" in t or "`" in t) for t in texts):
+            raise Denied("test.subscript", "A name with a subscript can run what is in it: compare plain strings.")
+        if self.profile is Profile.IMPLEMENTER:
+            return
+        if double and any(t in _ARITHMETIC for t in texts) and any(not w.known for w in words):
+            raise Denied("test.arithmetic", "[[ evaluates numbers as arithmetic: use [ with quotes around the variable.")
+        operators = [bool(re.fullmatch(r"-[a-z]{1,2}|[=!<>]=?|==|=~", t)) for t in texts]
+        for place, word in enumerate(words):
+            beside = operators[max(0, place - 1) : place + 2]
+            if not double and (word.splits or (not word.known and len(words) > 1 and not any(beside))):
+                raise Denied("test.unknown-word", "Quote what expands in [ ], beside a plain operator.")
+
+    def background(self) -> None:
+        if self.profile is Profile.REVIEWER:
+            raise Denied("syntax.background", "Commands may not go to the background here: run them one after the other.")
+
+
+def judge(command: str, profile: Profile) -> Decision:
+    """Allow or deny one command line for a profile. Never raises for any text: what cannot be read is denied."""
+    try:
+        first = _Judge(profile)
+        walk(command, first)
+        if first.strayed and profile is Profile.IMPLEMENTER:
+            # A loop may write after it left the workspace, whatever the order in the text.
+            walk(command, _Judge(profile, strayed=True))
+    except Denied as denied:
+        return Decision(command, "deny", denied.rule, denied.reason)
+    except RecursionError:
+        return Decision(command, "deny", "syntax.depth", "The command is nested too deeply: split it.")
+    return Decision(command, "allow", f"{profile}.listed", f"Everything in it is on the {profile}'s list.")
+
+
+def judge_batch(lines: Iterable[str], profile: Profile = Profile.REVIEWER) -> Iterator[str]:
+    """JSON lines in, each ``{"command": ...}``; JSON lines out, in order; a bad line is answered with ``{"error": ...}``."""
+    for line in lines:
+        if line.strip():
+            yield json.dumps(_answer(line, profile), ensure_ascii=True)
+
+
+def _answer(line: str, profile: Profile) -> dict[str, Any]:
+    try:
+        asked = json.loads(line)
+    except (ValueError, RecursionError):
+        return {"error": 'The line is not JSON: send {"command": "..."}.'}
+    if not isinstance(asked, dict) or not isinstance(asked.get("command"), str):
+        return {"error": 'The line has no "command" that is a text: send {"command": "..."}.'}
+    decision = judge(asked["command"], profile)
+    return {"command": decision.command, "decision": decision.decision, "rule": decision.rule, "reason": decision.reason}

@@ -1,0 +1,352 @@
+"""Programs that read: what both profiles may run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from workers.guard.call import Call, Rule, anything, only, without
+from workers.guard.options import Spec, spec
+from workers.guard.scripts import check_awk, check_sed
+from workers.guard.verdict import Denied
+from workers.guard.words import ANYTHING, FOUND_FILE, UNKNOWN, Word
+
+_HARMLESS: Final = """
+arch b2sum basename cal cat cksum clear cmp column comm cut diff dirname du df echo egrep expand expr factor false fgrep
+fmt fold free grep groups head hexdump id join jq lsblk lscpu ls locale look md5 md5sum nl nproc numfmt od paste pgrep pr
+printenv ps pstree pwd readlink realpath rev seq sha1sum sha224sum sha256sum sha384sum sha512sum shasum sleep stat strings
+sum tac tail tr true tty type uname unexpand uptime users vmstat wc whereis which who whoami xzcat zcat zgrep bzcat
+lsb_release getconf : exit return break continue shift
+""".split()
+
+_SORT: Final = spec(
+    flags="bdfghiMnRrVcCmsuz",
+    valued="kStT",
+    longs="ignore-leading-blanks dictionary-order ignore-case general-numeric-sort human-numeric-sort ignore-nonprinting "
+    "month-sort numeric-sort random-sort reverse version-sort check merge stable unique zero-terminated debug help version",
+    long_valued="key field-separator buffer-size temporary-directory parallel batch-size files0-from sort random-source",
+)
+_FIND_PLAIN: Final = frozenset(
+    "-depth -d -daystart -empty -executable -false -follow -ignore_readdir_race -ls -mount -nogroup -nouser -noleaf "  # noqa: SIM905
+    "-print -print0 -prune -quit -readable -true -writable -xdev -warn -nowarn -o -or -a -and -not ! ( ) , "
+    "-H -L -P -E -X -s -x -help --help -version --version".split()
+)
+_FIND_VALUED: Final = frozenset(
+    "-amin -anewer -atime -cmin -cnewer -ctime -fstype -gid -group -ilname -iname -inum -ipath -iregex -iwholename -links "  # noqa: SIM905
+    "-lname -maxdepth -mindepth -mmin -mtime -name -newer -path -perm -printf -regex -regextype -samefile -size -type -uid "
+    "-used -user -wholename -xtype -context -f".split()
+)
+_FIND_EXEC: Final = frozenset({"-exec", "-execdir"})
+_FD: Final = spec(
+    flags="HIusiaglLpF0q1hV",
+    valued="tdeESjco",
+    longs="hidden no-ignore no-ignore-vcs no-ignore-parent unrestricted case-sensitive ignore-case glob regex "
+    "fixed-strings absolute-path list-details follow full-path print0 prune quiet show-errors one-file-system help version "
+    "no-follow strip-cwd-prefix color hyperlink",
+    long_valued="type extension exclude max-depth min-depth exact-depth size changed-within changed-before newer older "
+    "owner threads max-results path-separator search-path base-directory and format",
+)
+_YQ: Final = spec(
+    flags="rneCMPNjcShV",
+    valued="opI",
+    longs="raw-output null-input exit-status colors no-colors prettyPrint no-doc tojson compact-output sort-keys "
+    "unwrapScalar help version slurp",
+    long_valued="output-format input-format indent arg argjson front-matter",
+)
+_TREE: Final = spec(
+    flags="adflxipqNQugshDFvtcUrnACSJXH",
+    valued="LPI",
+    longs="noreport dirsfirst du si prune gitignore matchdirs ignore-case inodes device help version info filesfirst",
+    long_valued="filelimit charset sort timefmt gitfile infofile fromfile",
+)
+_GZIP: Final = spec(
+    flags="cdlthVvqfNnrk123456789",
+    longs="stdout to-stdout decompress uncompress list test help version verbose quiet force name no-name",
+    valued="S",
+    long_valued="suffix",
+)
+_RG: Final = without("--pre", "--hostname-bin", "-z", "--search-zip")
+_AWK: Final = spec(valued="Fv", long_valued="field-separator assign", longs="posix re-interval version help", flags="V")
+_SED: Final = spec(
+    flags="nErsuz",
+    valued="efl",
+    longs="quiet silent regexp-extended separate unbuffered null-data zero-terminated posix debug sandbox help version",
+    long_valued="expression file line-length",
+)
+_FZF: Final = spec(
+    flags="eixmq10h",
+    valued="nfdq",
+    longs="exact ignore-case no-ignore-case smart-case literal scheme algo extended no-extended no-sort tail disabled tiebreak "
+    "read0 print0 ansi sync multi cycle wrap no-multi-line raw track tac gap keep-right no-hscroll select-1 exit-0 "
+    "print-query help version man nth with-nth accept-nth delimiter query filter header header-lines header-first "
+    "no-color no-bold color height min-height layout reverse margin padding border style prompt pointer marker info bash zsh fish",
+)
+
+
+def _sort(call: Call) -> None:
+    allowed = _SORT
+    if call.writes:
+        allowed = Spec(_SORT.flags, _SORT.valued + "o", _SORT.longs, _SORT.long_valued | {"output"})
+    for target in call.parse(allowed).values("o", "output"):
+        call.judge.write(target, "sort.output")
+
+
+def _sed(call: Call) -> None:
+    args, in_place = [], False
+    for word in call.args:
+        if re.match(r"-[nErsuz]*i|--in-place", word.text) and word.known:
+            in_place = True
+        else:
+            args.append(word)
+    if in_place and not call.writes:
+        raise call.deny("in-place", "sed may not change files here: let it print.")
+    parsed = Call(call.program, args, call.judge).parse(_SED)
+    if parsed.has("help", "version"):
+        return
+    scripts, files = parsed.values("e", "expression"), list(parsed.operands)
+    if parsed.has("f", "file"):
+        raise call.deny("script-file", "sed scripts in files are not read: give the script with -e.")
+    if not scripts:
+        if not files:
+            raise call.deny("script", "sed has no script.")
+        scripts = [files.pop(0)]
+    check_sed("\n".join(call.known(script, "script") for script in scripts))
+    if in_place:
+        for target in files:
+            call.judge.write(target, "sed.in-place")
+
+
+def _awk(call: Call) -> None:
+    parsed = call.parse(Spec(_AWK.flags, _AWK.valued, _AWK.longs, _AWK.long_valued, permute=False))
+    if parsed.has("version", "help", "V"):
+        return
+    if not parsed.operands:
+        raise call.deny("script", "awk has no program.")
+    check_awk(call.known(parsed.operands[0], "program"))
+
+
+def _find(call: Call) -> None:
+    rest = list(call.args)
+    starts: list[Word] = []
+    while rest:
+        word = rest.pop(0)
+        if not word.known:
+            if word.may_be_option:
+                raise call.deny("unknown-word", "A word of `find` is only known at run time and could be an action: write it out.")
+            starts.append(word)
+        elif word.text in _FIND_PLAIN:
+            continue
+        elif word.text in _FIND_VALUED or re.fullmatch(r"-newer[aBcm][aBcmt]", word.text):
+            if rest and rest.pop(0).splits:
+                raise call.deny("unknown-word", f"The value of `{word.text}` may become several words: quote it.")
+        elif word.text in _FIND_EXEC:
+            rest = _find_exec(call, rest, starts)
+        elif word.text == "-delete":
+            _find_delete(call, starts)
+        elif re.fullmatch(r"-perm|[+-]?[0-9]+", word.text) or not word.text.startswith("-"):
+            starts.append(word)
+        else:
+            raise call.deny("action", f"`find {word.text}` can write or run something, or is unknown: let find print.")
+
+
+def _starts_inside(call: Call, starts: list[Word]) -> None:
+    for start in starts or [Word(".")]:
+        call.judge.write(start, "find.delete")
+
+
+def _find_delete(call: Call, starts: list[Word]) -> None:
+    if not call.writes:
+        raise call.deny("delete", "find may not delete files here: let it print them.")
+    _starts_inside(call, starts)
+
+
+def _find_exec(call: Call, rest: list[Word], starts: list[Word]) -> list[Word]:
+    end = next((n for n, w in enumerate(rest) if w.known and (w.text == ";" or (w.text == "+" and n and rest[n - 1].text == "{}"))), None)
+    if end is None or not end:
+        raise call.deny("exec", "The command of `find -exec` does not end in \\; or {} +: close it.")
+    inside = call.writes
+    if inside:
+        try:
+            _starts_inside(call, starts)
+        except Denied:
+            inside = False
+    found = FOUND_FILE if inside else Word(FOUND_FILE.text)
+    command = [found if w.text == "{}" else Word(w.text.replace("{}", UNKNOWN)) if "{}" in w.text else w for w in rest[:end]]
+    call.judge.command(command)
+    return rest[end + 1 :]
+
+
+def _fd(call: Call) -> None:
+    for place, word in enumerate(call.args):
+        if word.known and word.text in {"-x", "--exec", "-X", "--exec-batch"}:
+            Call(call.program, call.args[:place], call.judge).parse(_FD)
+            inner = [w for w in call.args[place + 1 :] if w.text != ";"]
+            call.judge.command([Word(re.sub(r"\{[./]*\}", UNKNOWN, w.text)) if "{" in w.text else w for w in inner] + [ANYTHING])
+            return
+    call.parse(_FD)
+
+
+def _uniq(call: Call) -> None:
+    parsed = call.parse(
+        spec(
+            flags="cdDiuz",
+            valued="fsw",
+            longs="count repeated all-repeated ignore-case unique zero-terminated group help version",
+            long_valued="skip-fields skip-chars check-chars",
+        )
+    )
+    if len(parsed.operands) > 1:
+        for target in parsed.operands[1:]:
+            if not call.writes:
+                raise call.deny("output", "The second file of uniq is written: give it one file.")
+            call.judge.write(target, "uniq.output")
+
+
+def _xxd(call: Call) -> None:
+    parsed = call.parse(
+        spec(flags="abCeEipuvhr" if call.writes else "abCeEipuvh", valued="cglos", words="ps", longs="help version")
+    )
+    if parsed.has("v", "version"):
+        return
+    if len(parsed.operands) > 1:
+        if not call.writes:
+            raise call.deny("output", "The second file of xxd is written: give it one file.")
+        call.judge.write(parsed.operands[1], "xxd.output")
+
+
+def _date(call: Call) -> None:
+    parsed = call.parse(
+        spec(flags="uRI", valued="drf", longs="utc universal rfc-email iso-8601 rfc-3339 help version", long_valued="date reference file")
+    )
+    if any(not word.prefix.startswith("+") for word in parsed.operands):
+        raise call.deny("set", "date may not set the clock: its only argument here is a +FORMAT.")
+
+
+def _no_operands(allowed: Spec) -> Rule:
+    def rule(call: Call) -> None:
+        if call.parse(allowed).operands:
+            raise call.deny("operand", f"`{call.program}` with an argument changes the machine: call it without.")
+
+    return rule
+
+
+def _packed(unpack: bool) -> Rule:
+    """gzip and its kin: only what goes to standard output, lists or tests."""
+
+    def rule(call: Call) -> None:
+        parsed = call.parse(_GZIP)
+        if parsed.has("c", "stdout", "to-stdout", "l", "list", "t", "test", "help", "version", "h", "V"):
+            return
+        if not call.writes:
+            how = "-c" if unpack else "-c, -l or -t"
+            raise call.deny("in-place", f"`{call.program}` replaces its file: use {how}.")
+        for target in parsed.operands:
+            call.judge.write(target, f"{call.program}.in-place")
+
+    return rule
+
+
+def _printf(call: Call) -> None:
+    if call.args and (call.args[0].may_be_option and call.args[0].text != "--") and len(call.args) > 1:
+        raise call.deny("variable", "printf may not set variables, nor take a format only known at run time: write the format out.")
+
+
+def _read(call: Call) -> None:
+    parsed = call.parse(spec(flags="rse", valued="dnNptu", words=""))
+    for word in parsed.operands:
+        call.judge.assign(call.known(word, "variable"))
+
+
+def _set(call: Call) -> None:
+    for word in call.args:
+        if not re.fullmatch(r"[-+][abefhuxvECnmo]+|pipefail|errexit|nounset|xtrace|errtrace|noglob|verbose", call.known(word, "option")):
+            raise call.deny("option", "set may only switch -e, -u, -x, -o pipefail and the like.")
+
+
+def _cd(call: Call) -> None:
+    operands = call.parse(spec(flags="LPe")).operands
+    call.judge.enter(operands[0] if operands else None)
+
+
+def _unzip(call: Call) -> None:
+    parsed = call.parse(spec(flags="lvtZ1qazpc" + ("oxnjd" if call.writes else ""), longs="help"))
+    if not call.writes and not parsed.has("l", "v", "t", "Z", "p", "c"):
+        raise call.deny("extract", "unzip writes files: list them with -l, or print one with -p.")
+
+
+def _openssl(call: Call) -> None:
+    args = [call.known(word, "argument") for word in call.args]
+    if args[:1] == ["version"]:
+        return
+    if args[:1] != ["x509"] or "-noout" not in args:
+        raise call.deny("command", "Of openssl only `x509 -noout` is read.")
+    Call(call.program, call.args[1:], call.judge).parse(
+        spec(
+            words="noout text subject issuer dates enddate startdate serial fingerprint pubkey email hash ocsp_uri sha256 sha1",
+            word_valued="in inform nameopt certopt ext checkend",
+        )
+    )
+
+
+_SQL_FLAGS: Final = spec(
+    words="json csv table line column header noheader list html markdown box quote readonly bail batch help version safe",
+    word_valued="separator nullvalue newline",
+    longs="help version",
+)
+
+
+def _sqlite(call: Call) -> None:
+    parsed = call.parse(_SQL_FLAGS)
+    if parsed.has("help", "version"):
+        return
+    if len(parsed.operands) != 2:
+        raise call.deny("interactive", "sqlite3 needs a database and one SELECT as its last argument.")
+    sql = call.known(parsed.operands[1], "statement").strip().removesuffix(";")
+    risky = re.search(r"(?i)\b(?:load_extension|writefile|readfile|edit|fts3_tokenizer|zipfile|into|pragma|attach)\b", sql)
+    if not re.match(r"(?i)(?:select|explain|values)\b", sql) or ";" in sql or risky:
+        raise call.deny("statement", "sqlite3 may only run one SELECT without functions that write or load.")
+
+
+def _table() -> dict[str, Rule]:
+    def rows(names: str, rule: Rule) -> dict[str, Rule]:
+        return dict.fromkeys(names.split(), rule)
+
+    plain: Callable[[Call], None] = anything
+    return {
+        **dict.fromkeys(_HARMLESS, plain),
+        "sort": _sort,
+        "sed": _sed,
+        **rows("awk gawk mawk nawk", _awk),
+        "find": _find,
+        **rows("fd fdfind", _fd),
+        "rg": _RG,
+        "uniq": _uniq,
+        "xxd": _xxd,
+        "tree": only(_TREE),
+        "yq": only(_YQ),
+        "date": _date,
+        "hostname": _no_operands(spec(flags="fisdAI", longs="fqdn short")),
+        "file": without("-C", "--compile"),
+        **rows("nm size readelf objdump addr2line c++filt", without("--plugin")),
+        **rows("gzip pigz bzip2 xz zstd lzma", _packed(unpack=False)),
+        **rows("gunzip bunzip2 unxz unzstd", _packed(unpack=True)),
+        "unzip": _unzip,
+        "zipinfo": plain,
+        "base64": only(
+            spec(flags="dDeinuh", valued="w", longs="decode encode ignore-garbage noerrcheck help version copyright", long_valued="wrap")
+        ),
+        "iconv": only(spec(flags="clsV", valued="ft", longs="list silent help version", long_valued="from-code to-code")),
+        "printf": _printf,
+        "read": _read,
+        "set": _set,
+        "cd": _cd,
+        "openssl": _openssl,
+        "sqlite3": _sqlite,
+        "fzf": only(_FZF),
+        "bat": without("--pager", "--generate-config-file", "--diff", "--map-syntax"),
+        "shuf": only(spec(flags="erz", valued="in", longs="echo repeat zero-terminated help version", long_valued="head-count input-range")),
+    }
+
+
+READING: Final[dict[str, Rule]] = _table()

@@ -1,0 +1,191 @@
+"""Shell words as the shell will read them: quotes removed, and what is only known at run time marked as such."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tree_sitter import Node
+
+from workers.guard.verdict import Denied
+
+UNKNOWN: Final = "\0"  # stands for an expansion; the source cannot hold it
+_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+_PLAIN_VARIABLE: Final = re.compile(rf"\$(?:{_NAME}|[0-9?#@*$!-])")
+# No indirection, subscript, assignment, transformation or arithmetic: each of those can run what a variable holds.
+_EXPANSION: Final = re.compile(
+    rf"\$\{{(?:#?{_NAME}|#?[0-9@*#?])"
+    rf"(?:(?::?[-+?]|##?|%%?|//?|\^\^?|,,?)[^`$(){{}}\\\"'\[\]]*|:[0-9]+(?::[0-9]+)?)?\}}"
+)
+_ANSI: Final = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
+_GLOB: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command line.
+
+    ``text``: its characters after quote removal, with ``UNKNOWN`` for each expansion. ``splits``: it may become several
+    words or none. ``glob``: file names may take its place. ``inside``: known to be a path below the workspace.
+    """
+
+    text: str
+    splits: bool = False
+    glob: bool = False
+    inside: bool = False
+
+    @property
+    def known(self) -> bool:
+        """Whether the shell passes on exactly ``text``."""
+        return not (self.splits or self.glob or UNKNOWN in self.text)
+
+    @property
+    def prefix(self) -> str:
+        """The characters that surely come first."""
+        start = self.text.split(UNKNOWN, maxsplit=1)[0]
+        if self.glob:
+            cut = min((start.find(c) for c in _GLOB if c in start), default=len(start))
+            start = start[:cut]
+        return start
+
+    @property
+    def may_be_option(self) -> bool:
+        """Whether the program could take it, or a part of it, as an option."""
+        return self.splits or self.prefix.startswith("-") or (not self.known and not self.prefix)
+
+
+def literal(text: str) -> Word:
+    """A word that is exactly this text."""
+    return Word(text)
+
+
+ANYTHING: Final = Word(UNKNOWN, splits=True)
+FOUND_FILE: Final = Word("./" + UNKNOWN, inside=True)
+
+
+class WordReader:
+    """Turns word nodes into words; every command inside one is handed to ``run`` to be judged."""
+
+    def __init__(self, run: Callable[[Node], None]) -> None:
+        self._run = run
+
+    def read(self, node: Node) -> Word:
+        """The word of a node; raises `Denied` for every kind of node not named here."""
+        match node.type:
+            case "word" | "number":
+                return _unquoted(_source(node)) if not node.named_child_count else _refuse(node)
+            case "raw_string":
+                return literal(_source(node)[1:-1])
+            case "ansi_c_string":
+                return literal(_ansi(_source(node)[2:-1]))
+            case "string":
+                return self._string(node)
+            case "concatenation":
+                return self._joined(node)
+            case "brace_expression":
+                return Word(UNKNOWN, splits=True)
+            case "simple_expansion" | "expansion":
+                self._check_expansion(node)
+                return Word(UNKNOWN, splits=True)
+            case "command_substitution":
+                self._run(node)
+                return Word(UNKNOWN, splits=True)
+            case "process_substitution":
+                self._run(node)
+                return Word("/dev/fd/" + UNKNOWN)
+            case "arithmetic_expansion":
+                if not re.fullmatch(r"\$\(\([0-9 +*/%()<>=-]*\)\)", _source(node)):
+                    raise Denied(
+                        "syntax.arithmetic",
+                        "Arithmetic on variables can run what they hold: compute it with another tool, or use plain numbers.",
+                    )
+                return literal(UNKNOWN)
+        return _refuse(node)
+
+    def _joined(self, node: Node) -> Word:
+        parts = [self.read(child) for child in node.children]
+        text = "".join(part.text for part in parts)
+        braces = any(c.type == "word" and "{" in _source(c) for c in node.children) and text != "{}"
+        splits = any(part.splits for part in parts) or (braces and bool(re.search(r"\{.*(,|\.\.).*\}", text, re.DOTALL)))
+        return Word(text, splits=splits, glob=any(part.glob for part in parts))
+
+    def _string(self, node: Node) -> Word:
+        text = ""
+        end = node.start_byte
+        for child in node.children:
+            # The grammar leaves blanks of a string out of its nodes.
+            text += _between(node, end, child.start_byte)
+            end = child.end_byte
+            match child.type:
+                case '"':
+                    continue
+                case "string_content":
+                    text += re.sub(r"\\([$`\"\\\n])", lambda m: "" if m[1] == "\n" else m[1], _source(child))
+                case "simple_expansion" | "expansion" | "command_substitution" | "arithmetic_expansion":
+                    text += self.read(child).text
+                    # "$@" alone may be no word or many.
+                    if _source(child) in {"$@", "${@}"}:
+                        return Word(UNKNOWN, splits=True)
+                case _:
+                    _refuse(child)
+        return literal(text)
+
+    def _check_expansion(self, node: Node) -> None:
+        source = _source(node)
+        if not (_PLAIN_VARIABLE.fullmatch(source) or _EXPANSION.fullmatch(source)):
+            raise Denied(
+                "syntax.expansion",
+                f"The expansion `{source}` can do more than read a variable: use `$NAME`, or write the value out.",
+            )
+
+
+def _source(node: Node) -> str:
+    return (node.text or b"").decode()
+
+
+def _between(node: Node, start: int, end: int) -> str:
+    whole = node.text or b""
+    gap = whole[start - node.start_byte : end - node.start_byte].decode()
+    if gap.strip(" \t\n"):
+        raise Denied("syntax.string", "A part of this string could not be read: use single quotes.")
+    return gap
+
+
+def _unquoted(raw: str) -> Word:
+    text = ""
+    glob = braces = False
+    characters = iter(raw)
+    for c in characters:
+        if c == "\\":
+            text += next(characters, "").replace("\n", "")
+            continue
+        if c in "\"'`$":
+            raise Denied("syntax.word", f"The word `{raw}` could not be read: quote it.")
+        glob = glob or c in _GLOB
+        braces = braces or c == "{"
+        text += c
+    splits = braces and bool(re.search(r"\{.*(,|\.\.).*\}", text, re.DOTALL))
+    return Word(text, splits=splits, glob=glob)
+
+
+def _ansi(raw: str) -> str:
+    out = ""
+    characters = iter(raw)
+    for c in characters:
+        if c != "\\":
+            out += c
+            continue
+        escaped = next(characters, "")
+        if escaped not in _ANSI:
+            raise Denied("syntax.ansi", "Only \\n, \\t, \\\\ and quotes are read in $'...': write the characters themselves.")
+        out += _ANSI[escaped]
+    return out
+
+
+def _refuse(node: Node) -> Word:
+    raise Denied(
+        f"syntax.{node.type if node.is_named else 'token'}",
+        f"`{_source(node)[:80]}` is shell syntax that the guard does not read ({node.type}): write it as plain commands.",
+    )

@@ -1,0 +1,166 @@
+"""Programs that start another one: the command inside is judged as if it stood alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from workers.guard.call import Call, Rule
+from workers.guard.options import Parsed, Spec, spec
+from workers.guard.words import ANYTHING, UNKNOWN, Word
+
+_SHELL: Final = re.compile(r"[-+][abefhilmnuvxBCEHPc]*c[abefhilmnuvxBCEHP]*")
+_SHELL_FLAGS: Final = re.compile(r"[-+][abefhilmnuvxBCEH]+")
+_SHELL_OPTIONS: Final = frozenset({"pipefail", "errexit", "nounset", "xtrace", "errtrace", "noglob", "verbose"})
+_ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
+
+
+def _inner(call: Call, words: tuple[Word, ...] | list[Word]) -> None:
+    if not words:
+        raise call.deny("command", f"`{call.program}` has no command to run.")
+    call.judge.command(list(words))
+
+
+def _env(call: Call) -> None:
+    parsed = call.parse(
+        spec(flags="i0", valued="u", longs="ignore-environment null help version", long_valued="unset", permute=False)
+    )
+    rest = list(parsed.operands)
+    while rest and (found := _ASSIGNMENT.match(rest[0].prefix)):
+        call.judge.assign(found[1])
+        rest.pop(0)
+    for name in parsed.values("u", "unset"):
+        call.judge.assign(call.known(name, "variable"))
+    if rest:
+        _inner(call, rest)
+
+
+def _after(allowed: Spec, skip: int = 0, pattern: str = "") -> Rule:
+    """Options, then ``skip`` operands of the wrapper's own (each like ``pattern``), then the command."""
+
+    def rule(call: Call) -> None:
+        operands = call.parse(allowed).operands
+        for own in operands[:skip]:
+            if not re.fullmatch(pattern, call.known(own, "argument")):
+                raise call.deny("argument", f"`{own.text}` is no argument `{call.program}` takes here.")
+        _inner(call, operands[skip:])
+
+    return rule
+
+
+def _nice(call: Call) -> None:
+    args = call.args
+    if args and args[0].known and re.fullmatch(r"-[0-9]+", args[0].text):
+        args = args[1:]
+    _inner(call, Call(call.program, args, call.judge).parse(spec(valued="n", long_valued="adjustment", permute=False)).operands)
+
+
+def _command(call: Call) -> None:
+    parsed = call.parse(spec(flags="pvV", permute=False))
+    if parsed.has("v", "V"):
+        return
+    _inner(call, parsed.operands)
+
+
+_XARGS: Final = spec(
+    flags="0rtx",
+    valued="aEInLPsd",
+    longs="null no-run-if-empty verbose exit help version",
+    long_valued="arg-file max-args max-lines max-procs max-chars delimiter replace",
+    permute=False,
+)
+
+
+def _xargs(call: Call) -> None:
+    parsed: Parsed = call.parse(_XARGS)
+    if parsed.has("help", "version"):
+        return
+    command = list(parsed.operands)
+    marks = [call.known(word, "replacement") for word in parsed.values("I", "replace")]
+    if not command:
+        return
+    for mark in marks:
+        command = [Word(w.text.replace(mark, UNKNOWN), w.splits, w.glob) if mark and mark in w.text else w for w in command]
+    if not marks:
+        command.append(ANYTHING)
+    _inner(call, command)
+
+
+def _shell(call: Call) -> None:
+    """``sh -c 'literal'``: the text is judged as a command line; a script file only where files may run."""
+    rest = list(call.args)
+    text = False
+    while rest and rest[0].may_be_option:
+        option = call.known(rest.pop(0), "option")
+        if option in {"-o", "+o"} and rest and rest[0].text in _SHELL_OPTIONS:
+            rest.pop(0)
+        elif option in {"--version", "--help"} and not rest:
+            return
+        elif _SHELL.fullmatch(option):
+            text = True
+        elif not _SHELL_FLAGS.fullmatch(option) and option not in {"--norc", "--noprofile"}:
+            raise call.deny("option", f"The option `{option}` of `{call.program}` is not on the list: give the command with -c.")
+    if not rest:
+        raise call.deny("stdin", f"`{call.program}` would run whatever comes in: write the commands out.")
+    first = rest.pop(0)
+    if not text:
+        return _script_file(call, first)
+    source = call.known(first, "script")
+    if any(not word.known for word in rest) and not call.writes:
+        raise call.deny("unknown-word", f"Arguments of `{call.program} -c` must be written out.")
+    if rest and not call.writes:
+        raise call.deny("arguments", f"Write the arguments of `{call.program} -c` into its command.")
+    call.judge.script(source)
+
+
+def _script_file(call: Call, script: Word) -> None:
+    if not call.writes:
+        raise call.deny("file", "Scripts may not be run here: use the plain commands that read.")
+    call.judge.write(script, f"{call.program}.outside")
+
+
+def _xvfb(call: Call) -> None:
+    _needs_writes(call)
+    _inner(
+        call,
+        call.parse(
+            spec(flags="a", valued="sn", longs="auto-servernum", long_valued="server-args server-num wait", permute=False)
+        ).operands,
+    )
+
+
+def _cross_env(call: Call) -> None:
+    _needs_writes(call)
+    _env(call)
+
+
+def _nohup(call: Call) -> None:
+    _needs_writes(call)
+    _inner(call, call.args)
+
+
+def _needs_writes(call: Call) -> None:
+    if not call.writes:
+        raise call.deny("profile", f"`{call.program}` is for building and testing, which this profile does not do.")
+
+
+_TIMEOUT: Final = spec(
+    flags="v", valued="ks", longs="foreground preserve-status verbose", long_valued="kill-after signal", permute=False
+)
+
+WRAPPING: Final[dict[str, Rule]] = {
+    "env": _env,
+    "timeout": _after(_TIMEOUT, 1, r"[0-9.]+[smhd]?"),
+    "gtimeout": _after(_TIMEOUT, 1, r"[0-9.]+[smhd]?"),
+    "time": _after(spec(flags="p", permute=False)),
+    "nice": _nice,
+    "ionice": _after(spec(valued="cn", flags="t", permute=False)),
+    "stdbuf": _after(spec(valued="ioe", long_valued="input output error", permute=False)),
+    "command": _command,
+    "nohup": _nohup,
+    "xargs": _xargs,
+    **dict.fromkeys(("sh", "bash", "zsh", "dash"), _shell),
+    "xvfb-run": _xvfb,
+    "xvfb-maybe": _xvfb,
+    "cross-env": _cross_env,
+}
