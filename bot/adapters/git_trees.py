@@ -16,6 +16,7 @@ from bot.adapters.git_merge import Merging, blob_id
 from bot.adapters.git_process import Git
 from bot.domain.errors import InternalError
 from bot.domain.facts import BaseEntry
+from bot.domain.paths import is_git_component
 from bot.domain.work import Change, FileDiff, GitMode, Hunk, Patch
 from bot.ports.trees import Merged
 
@@ -23,8 +24,6 @@ _DIFF: Final = ("-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--full-
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _TREE: Final = re.compile(r"[0-9a-f]{40}")
 _NONE: Final = "0" * 40
-# Code points that HFS+ leaves out of names, after git's own list (utf8.c, next_hfs_char).
-_IGNORABLE: Final = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 _LONGEST_PATH: Final = 4096
 
 
@@ -177,7 +176,7 @@ class GitTrees:
         """The difference as a patch, ordered by path."""
         raws = sorted(self._between(base_tree, tree), key=lambda raw: raw.path)
         contents = dict.fromkeys(raw.new_blob for raw in raws if raw.new_blob and raw.new_mode != "160000")
-        blobs = dict(zip(contents, self._blobs([blob for blob in contents if blob]), strict=True))
+        blobs = dict(zip(contents, self._blobs(list(contents)), strict=True))
         return Patch(base_tree=base_tree, changes=tuple(_change(raw, blobs) for raw in raws))
 
     def diff(self, base_tree: str, tree: str) -> tuple[FileDiff, ...]:
@@ -279,12 +278,8 @@ def _plain(path: str) -> bool:
 
 
 def _reserved(path: str) -> bool:
-    """Whether a component is ``.git`` on some file system (case, ignorable code points, 8.3 names, NTFS streams)."""
-    for part in path.split("/"):
-        name = part.translate(_IGNORABLE).casefold().split(":")[0].rstrip(" .")
-        if name in {".git", "git~1"}:
-            return True
-    return False
+    """Whether some file system takes a component for ``.git``."""
+    return any(is_git_component(part) for part in path.split("/"))
 
 
 def _quoted(path: str) -> bytes:
@@ -309,7 +304,7 @@ def _before_after(change: Change) -> tuple[str, str | None, GitMode | None, str 
     return change.path, change.before, before_mode, blob, change.mode
 
 
-def _change(raw: _Raw, blobs: dict[str | None, bytes]) -> Change:
+def _change(raw: _Raw, blobs: dict[str, bytes]) -> Change:
     content: str | None = None
     if raw.new_blob is not None:
         data = raw.new_blob.encode("ascii") if raw.new_mode == "160000" else blobs[raw.new_blob]

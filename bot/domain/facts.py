@@ -178,19 +178,24 @@ class SeatReview(FactModel):
 
 
 class ReviewRound(FactModel):
-    """All that decides a review state: who must approve which subject, who did, and what is open."""
+    """All that decides a review state: who must approve which subject, who did, and what is open.
+
+    ``required``: how many seats must review at least.
+    """
 
     subject_sha256: str
     seats: tuple[str, ...]
     reviews: tuple[SeatReview, ...] = ()
     open_findings: tuple[str, ...] = ()
+    required: int = 2
 
 
 class ApprovalClaim(FactModel):
     """One person's approval, as read back from GitHub when it is used.
 
     ``comment_problem``/``body_problem`` are "" when comment and shown body are byte for byte as they were. ``same_person``:
-    the id in the permission answer equals the delivery's. Times are milliseconds since the epoch.
+    the id in the permission answer equals the delivery's. Times are milliseconds since the epoch. ``named``: prefix given
+    in this very command, or "".
     """
 
     source: Literal["comment", "button"]
@@ -203,6 +208,7 @@ class ApprovalClaim(FactModel):
     role_name: str
     created_at: int
     comment_problem: str = ""
+    named: str = ""
 
 
 class ApprovalFacts(FactModel):

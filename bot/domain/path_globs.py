@@ -11,9 +11,16 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 MAX_STARS: Final = 20
+
+Tokens: TypeAlias = "tuple[str | re.Pattern[str] | None, ...]"
+"""One component: characters, sets, and None for ``*``."""
+Parts: TypeAlias = "tuple[Tokens | None, ...]"
+"""A pattern: components, and None for ``**``."""
+
+_ANY: Final = re.compile(".", re.DOTALL)
 
 
 def glob_problem(pattern: str) -> str:
@@ -31,9 +38,16 @@ def glob_problem(pattern: str) -> str:
     return ""
 
 
-def fold(path: str) -> str:
-    """A path as it is compared: compatibility forms joined, case folded, as the loosest of file systems would."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", path).casefold())
+def _fold(text: str, form: Literal["NFC", "NFKC"]) -> str:
+    """Text as the loosest of file systems compares it: case folded, one composition, without code points that do not show."""
+    shown = "".join(char for char in unicodedata.normalize(form, text) if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", shown.casefold())
+
+
+def _components(path: str, form: Literal["NFC", "NFKC"]) -> tuple[str, ...]:
+    names = _fold(path, form).strip("/").split("/")
+    # Windows drops dots and spaces at the end of a name.
+    return tuple(name.rstrip(" .") or name for name in names)
 
 
 def matches(globs: Iterable[str], path: str) -> bool:
@@ -43,12 +57,13 @@ def matches(globs: Iterable[str], path: str) -> bool:
 
 def matching(globs: Iterable[str], path: str) -> str | None:
     """The first pattern that is about ``path``, or None: a rule that says why it holds."""
-    folded = tuple(fold(path).strip("/").split("/"))
-    return next((pattern for pattern in globs if _matches(_compiled(pattern), folded)), None)
+    # Compatibility forms can hold a slash of their own, so both readings count.
+    readings = {_components(path, "NFC"), _components(path, "NFKC")}
+    return next((glob for glob in globs if any(_matches(_compiled(glob), names) for names in readings)), None)
 
 
-def _matches(parts: tuple[re.Pattern[str] | None, ...], names: tuple[str, ...]) -> bool:
-    """Matches component by component; None stands for ``**``. Time is patterns times components, whatever the input."""
+def _matches(parts: Parts, names: tuple[str, ...]) -> bool:
+    """Matches component by component. Time is parts times names, whatever the input."""
     # reached[i]: the pattern's first i parts match the names seen so far.
     reached = _through_stars([True] + [False] * len(parts), parts)
     for name in names:
@@ -58,50 +73,71 @@ def _matches(parts: tuple[re.Pattern[str] | None, ...], names: tuple[str, ...]) 
                 continue
             if part is None:
                 following[index] = True
-            elif part.fullmatch(name):
+            elif _name_matches(part, name):
                 following[index + 1] = True
         reached = _through_stars(following, parts)
     return reached[-1]
 
 
-def _through_stars(reached: list[bool], parts: tuple[re.Pattern[str] | None, ...]) -> list[bool]:
+def _through_stars(reached: list[bool], parts: Parts) -> list[bool]:
     for index, part in enumerate(parts):
         if part is None and reached[index]:
             reached[index + 1] = True
     return reached
 
 
+def _name_matches(tokens: Tokens, name: str) -> bool:
+    """Matches one component, going back to the last star only, so that stars never multiply their work."""
+    at, position, star, retry = 0, 0, -1, 0
+    while position < len(name):
+        token = tokens[at] if at < len(tokens) else ""
+        if token is None:
+            star, retry = at, position
+            at += 1
+        elif (isinstance(token, str) and token == name[position]) or (
+            isinstance(token, re.Pattern) and token.fullmatch(name[position])
+        ):
+            at, position = at + 1, position + 1
+        elif star >= 0:
+            retry += 1
+            at, position = star + 1, retry
+        else:
+            return False
+    return all(token is None for token in tokens[at:])
+
+
 @lru_cache(maxsize=4_096)
-def _compiled(pattern: str) -> tuple[re.Pattern[str] | None, ...]:
-    folded = fold(pattern)
+def _compiled(pattern: str) -> Parts:
+    folded = _fold(pattern, "NFC")
     anchored = "/" in folded.rstrip("/")
     names = [name for name in folded.strip("/").split("/") if name]
     if folded.endswith("/"):
         names.append("**")
-    parts = [None if name == "**" else re.compile(_component(name)) for name in names]
-    return tuple(parts if anchored else [None, *parts])
+    parts = tuple(None if name == "**" else _tokens(name) for name in names)
+    return parts if anchored else (None, *parts)
 
 
-def _component(name: str) -> str:
-    """One component as a regular expression. Runs of stars are one star, so that no backtracking multiplies."""
-    found = ""
-    rest = re.sub(r"\*+", "*", name)
+def _tokens(name: str) -> Tokens:
+    found: list[str | re.Pattern[str] | None] = []
+    rest = name
     while rest:
         char, rest = rest[0], rest[1:]
         closing = rest.find("]", 1)
-        if char == "[" and closing > 0:
-            inner, rest = rest[:closing], rest[closing + 1 :]
-            negated, inner = inner[0] in "!^", inner[1:] if inner[0] in "!^" else inner
-            ranges = re.sub(r"([\[\]&~|^\\])", r"\\\1", inner)
-            found += f"[{'^' if negated else ''}{ranges}]" if _is_set(ranges) else re.escape(char + inner + "]")
+        if char == "[" and closing > 0 and (made := _set(rest[:closing])) is not None:
+            found.append(made)
+            rest = rest[closing + 1 :]
+        elif char == "*":
+            found.append(None)
         else:
-            found += {"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char)
-    return found
+            found.append(_ANY if char == "?" else char)
+    return tuple(found)
 
 
-def _is_set(ranges: str) -> bool:
+def _set(inner: str) -> re.Pattern[str] | None:
+    """``abc``, ``a-z`` or ``!abc`` as a matcher of one character; None when it is no set."""
+    negated, inner = inner[0] in "!^", inner[1:] if inner[0] in "!^" else inner
+    ranges = re.sub(r"([\[\]&~|^\\])", r"\\\1", inner)
     try:
-        re.compile(f"[{ranges}]")
+        return re.compile(f"[{'^' if negated else ''}{ranges}]")
     except re.error:
-        return False
-    return True
+        return None

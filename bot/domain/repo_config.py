@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from bot.domain.errors import UserError
 from bot.domain.path_globs import glob_problem
@@ -88,6 +88,10 @@ def _host(value: str) -> str:
     return value.lower()
 
 
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 Command = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_command)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_glob)]
 Host = Annotated[str, StringConstraints(max_length=253), AfterValidator(_host)]
@@ -113,14 +117,12 @@ class Models(Section):
     """Model names by role; None leaves the choice to the deployment. ``reviewer``: one for all seats, or one per seat."""
 
     planner: ModelName | None = None
-    reviewer: ModelName | tuple[ModelName, ...] | None = None
+    reviewer: Annotated[tuple[ModelName, ...], BeforeValidator(_one_or_more), Field(min_length=1)] | None = None
     implementer: ModelName | None = None
 
     def for_seat(self, seat: int) -> ModelName | None:
         """The model of a reviewer's seat, counted from 1; the last one named serves the seats beyond."""
-        if isinstance(self.reviewer, tuple):
-            return self.reviewer[min(seat, len(self.reviewer)) - 1]
-        return self.reviewer
+        return None if self.reviewer is None else self.reviewer[min(seat, len(self.reviewer)) - 1]
 
 
 class Budget(Section):
@@ -224,11 +226,10 @@ def _located(error: ValidationError, document: Document) -> tuple[ConfigProblem,
 def _disagreements(config: RepoConfig, document: Document) -> list[ConfigProblem]:
     """What each key allows alone and the keys together do not."""
     found: list[ConfigProblem] = []
-    if isinstance(config.models.reviewer, tuple) and not 1 <= len(config.models.reviewer) <= config.reviewers:
+    named = config.models.reviewer or ()
+    if len(named) > config.reviewers:
         at = document.place(("models", "reviewer"))
-        sentence = (
-            f"There are {len(config.models.reviewer)} models for {config.reviewers} reviewers: name one for each seat."
-        )
+        sentence = f"There are {len(named)} models for {config.reviewers} reviewers: name one for each seat."
         found.append(ConfigProblem(at.line, at.column, "models.reviewer", sentence))
     if config.budget.run > config.budget.day:
         at = document.place(("budget",))

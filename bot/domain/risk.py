@@ -74,7 +74,7 @@ MIGRATION_PATTERNS = (
     *("migrations", "migration", "migrate", "**/alembic/versions/**", "alembic/versions/**", "changelog*.sql"),
     *("db/schema.rb", "db/structure.sql", "schema.prisma", "db/changelog/**", "**/liquibase/**", "**/flyway/**"),
 )
-_FLYWAY = re.compile(r"[vur][0-9][0-9._]*__.+\.(sql|java|kt|py)")
+_FLYWAY = re.compile(r"(?:[vu][0-9][0-9._]*|r)__.+\.(sql|java|kt|py)")
 
 
 @dataclass(frozen=True, slots=True)

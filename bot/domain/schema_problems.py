@@ -69,6 +69,8 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return unknown_key(str(loc[-1]), _keys_at(model, loc[:-1]))
     if kind == "missing":
         return f"The key {str(loc[-1])!r} is missing."
+    if kind == "string_pattern_mismatch":
+        return f"The value {str(detail.get('input'))[:80]!r} does not have the form {detail['ctx']['pattern']}."
     said = _SENTENCES.get(kind)
     if said is None:
         text = detail["msg"].removeprefix("Value error, ")

@@ -25,20 +25,25 @@ def readable(facts: ApprovalFacts) -> Reason:
 def unchanged_body(facts: ApprovalFacts) -> Reason:
     """The text people decided on stands on GitHub byte for byte as we wrote it."""
     problem = facts.body_problem
-    problems = [f"The text shown on GitHub differs: {problem.rstrip('.')}; /conductor revise shows it anew"] if problem else []
+    problems = (
+        [f"The text shown on GitHub differs: {problem.rstrip('.')}; /conductor revise shows it anew"] if problem else []
+    )
     return judged("body", problems, "The text shown on GitHub is the one that was written.")
 
 
 def shown_first(facts: ApprovalFacts) -> Reason:
     """Only what was confirmed on GitHub can be approved."""
-    missing = [] if facts.shown_at is not None else ["This was not confirmed on GitHub yet; approve it once it is shown"]
+    missing = (
+        [] if facts.shown_at is not None else ["This was not confirmed on GitHub yet; approve it once it is shown"]
+    )
     return judged("shown", (), "It was shown on GitHub.", missing=missing, shown_at=facts.shown_at)
 
 
 def unchanged_issue(facts: ApprovalFacts) -> Reason:
     """Nobody with write permission changed what the plan was made for."""
     problems = [
-        f"The issue's {shown(part)} changed since it was read; /conductor revise plans again" for part in facts.issue_changed
+        f"The issue's {shown(part)} changed since it was read; /conductor revise plans again"
+        for part in facts.issue_changed
     ]
     return judged("issue", problems, "The issue is as it was.", changed=list(facts.issue_changed))
 
@@ -54,9 +59,7 @@ def unchanged_base(facts: ApprovalFacts) -> Reason:
 def enough_people(facts: ApprovalFacts) -> Reason:
     """One valid claim; under high risk one by somebody with maintain or admin, or two by different people."""
     below = tuple(_claim_reason(facts, claim) for claim in facts.claims)
-    valid = [
-        claim for claim, reason in zip(facts.claims, below, strict=True) if reason.verdict is Verdict.PASS
-    ]
+    valid = [claim for claim, reason in zip(facts.claims, below, strict=True) if reason.verdict is Verdict.PASS]
     people = sorted({claim.user_id for claim in valid})
     maintainers = [claim.login for claim in valid if _maintains(claim)]
     values = {"high_risk": facts.high_risk, "user_ids": [str(one) for one in people], "maintainers": maintainers}
@@ -118,11 +121,10 @@ def _time_problems(facts: ApprovalFacts, claim: ApprovalClaim) -> list[str]:
     # A button carries the hash it was made for, and so does a named approval: both know which one they mean.
     if claim.source == "button" or named or other is None:
         return []
-    if max(other, facts.shown_at) > at - QUIET_MS:
-        return [
-            f"Another one was shown within the {QUIET_MS // 1000} s before {who}'s comment; "
-            f"/conductor approve {name} says that this one is meant"
-        ]
+    if max(other, facts.shown_at) > claim.created_at - QUIET_MS:
+        seconds = QUIET_MS // 1000
+        mend = f"/conductor approve {name} says that this one is meant"
+        return [f"Another one was shown within the {seconds} s before {who}'s comment; {mend}"]
     return []
 
 

@@ -10,10 +10,71 @@ MAX_COMPARED_LINES = 4_000
 """Above this many differing lines on a side the whole differing middle counts as changed; the comparison is not linear."""
 
 _HASH = frozenset(
-    ["bash", "bzl", "cfg", "cmake", "conf", "ex", "exs", "gemspec", "graphql", "ini", "jl", "mk", "nix", "pl", "pm", "ps1", "py", "pyi", "r", "rake", "rb", "sh", "tf", "toml", "yaml", "yml", "zsh"]
+    [
+        "bash",
+        "bzl",
+        "cfg",
+        "cmake",
+        "conf",
+        "ex",
+        "exs",
+        "gemspec",
+        "graphql",
+        "ini",
+        "jl",
+        "mk",
+        "nix",
+        "pl",
+        "pm",
+        "ps1",
+        "py",
+        "pyi",
+        "r",
+        "rake",
+        "rb",
+        "sh",
+        "tf",
+        "toml",
+        "yaml",
+        "yml",
+        "zsh",
+    ]
 )
 _SLASHES = frozenset(
-    ["c", "cc", "cjs", "cpp", "cs", "css", "cts", "cxx", "dart", "go", "gradle", "groovy", "h", "hpp", "java", "js", "jsx", "kt", "kts", "less", "m", "mjs", "mts", "php", "proto", "rs", "scala", "scss", "swift", "ts", "tsx", "zig"]
+    [
+        "c",
+        "cc",
+        "cjs",
+        "cpp",
+        "cs",
+        "css",
+        "cts",
+        "cxx",
+        "dart",
+        "go",
+        "gradle",
+        "groovy",
+        "h",
+        "hpp",
+        "java",
+        "js",
+        "jsx",
+        "kt",
+        "kts",
+        "less",
+        "m",
+        "mjs",
+        "mts",
+        "php",
+        "proto",
+        "rs",
+        "scala",
+        "scss",
+        "swift",
+        "ts",
+        "tsx",
+        "zig",
+    ]
 )
 _DASHES = frozenset(["adb", "ads", "elm", "hs", "lua", "sql"])
 _SEMICOLONS = frozenset(["asm", "cfg", "clj", "cljs", "conf", "el", "ini", "lisp", "scm"])

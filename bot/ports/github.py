@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, final
 
-from bot.domain.errors import GitHubError
+from bot.domain.errors import GitHubError, InternalError
 from bot.domain.events import Actor, Event
+from bot.policy.decide import Decision
 
 
 class MalformedPayload(GitHubError):
@@ -226,10 +227,17 @@ class Approved(Generic[T]):
 
     def __init__(self, value: T, decision_sha256: str, policy_ids: tuple[str, ...], *, seal: object) -> None:
         if seal is not _SEAL:
-            raise TypeError("Approved values come from bot.services.dispatch.approve alone: ask it for a decision")
+            raise TypeError("Approved values come from bot.ports.github.approve alone: it takes an allowing decision")
         self.value = value
         self.decision_sha256 = decision_sha256
         self.policy_ids = policy_ids
+
+
+def approve(value: T, decision: Decision, decision_sha256: str) -> Approved[T]:
+    """The only way to an `Approved`: an allowing decision. Raises ``InternalError`` for any other."""
+    if not decision.allowed or decision.errors:
+        raise InternalError(f"policy did not allow this: {decision.sentence}", {"decision": decision_sha256})
+    return Approved(value, decision_sha256, decision.policy_ids, seal=_SEAL)
 
 
 class GitHubWriter(Protocol):

@@ -74,6 +74,12 @@ class Runs(Protocol):
     def started_today(self, repository_id: int, requester_id: int, since: int) -> int:
         """How many runs this person started in the repository since then."""
 
+    def wake(self, run_id: str, at: int) -> None:
+        """Let the sweeper find the run at ``at`` unless it is due earlier; neither locks nor bumps ``version``."""
+
+    def living_of_repository(self, repository_id: int) -> list[r.Run]:
+        """Runs of a repository that are not over, oldest first."""
+
     def due(self, now: int, limit: int) -> list[str]:
         """Living runs whose ``wakes_at`` has passed (0 means never)."""
 
@@ -273,6 +279,9 @@ class Places(Protocol):
     def installation(self, installation_id: int) -> r.Installation | None: ...
 
     def repository(self, repository_id: int) -> r.Repository | None: ...
+
+    def wrote(self, installation_id: int, now: int) -> None:
+        """Remember when the last content write began (pacing)."""
 
     def set_wip(self, repository_id: int, wip: int) -> None: ...
 

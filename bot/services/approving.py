@@ -28,8 +28,14 @@ class Approving:
 
     def waiting(self, tx: Transaction, run: r.Run, stage: Stage) -> r.Run:
         """Take up the oldest claim that has not been judged."""
-        if run.wakes_at and run.wakes_at <= self.desk.clock.now():
-            return end(self.desk, tx, run, f"nobody approved within {self.desk.limits.approval_ms // DAY_MS} days", facts={"kind": "timeout"})
+        if run.state_at + self.desk.limits.approval_ms <= self.desk.clock.now():
+            return end(
+                self.desk,
+                tx,
+                run,
+                f"nobody approved within {self.desk.limits.approval_ms // DAY_MS} days",
+                facts={"kind": "timeout"},
+            )
         claims = run.known.get("claims", [])
         if not claims or not self._has_slot(tx, run, stage):
             return run
@@ -50,13 +56,26 @@ class Approving:
 
     def _read_back(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, claim: dict[str, Any]) -> r.Job:
         shown = self.publishing.what_was_shown(tx, run, stage, subject)
-        partners = [row for row in tx.runs.approvals(run.id) if row.stage == stage.name and row.subject_sha256 == subject and not row.used_at]
+        partners = [
+            row
+            for row in tx.runs.approvals(run.id)
+            if row.stage == stage.name and row.subject_sha256 == subject and not row.used_at
+        ]
         payload = {
             "snapshot": run.snapshot_sha256,
             "subject": subject,
             "stage": stage.name,
             "claim": claim,
-            "partners": [{"source": row.source, "source_id": row.source_id, "user_id": str(row.by_id), "login": row.by_login, "at": int(row.evidence.get("created_at", 0))} for row in partners],
+            "partners": [
+                {
+                    "source": row.source,
+                    "source_id": row.source_id,
+                    "user_id": str(row.by_id),
+                    "login": row.by_login,
+                    "at": int(row.evidence.get("created_at", 0)),
+                }
+                for row in partners
+            ],
             "issue": run.issue_number,
             "pull": run.known.get("pull", 0),
             "high_risk": run.risk == "high" and stage.approval is Approval.ALWAYS,
@@ -64,9 +83,13 @@ class Approving:
             **shown,
         }
         key = f"{stage.name}:approval:{claim['source']}:{claim['source_id']}:{claim.get('try', 1)}"
-        return new_job(self.desk, run, key, JobKind.APPROVAL, QUEUE_OF[JobKind.APPROVAL], stage=stage.name, payload=payload)
+        return new_job(
+            self.desk, run, key, JobKind.APPROVAL, QUEUE_OF[JobKind.APPROVAL], stage=stage.name, payload=payload
+        )
 
-    def _judge(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, claim: dict[str, Any], job: r.Job) -> r.Run:
+    def _judge(
+        self, tx: Transaction, run: r.Run, stage: Stage, subject: str, claim: dict[str, Any], job: r.Job
+    ) -> r.Run:
         facts = ApprovalFacts.model_validate(job.result["facts"])
         result = replace(APPROVAL_GATE.evaluate(facts), gate=f"{stage.name}.approval")
         first = facts.claims[0] if facts.claims else None
@@ -98,14 +121,29 @@ class Approving:
 
     def _grant(self, tx: Transaction, row: r.ApprovalRow) -> int:
         for known in tx.runs.approvals(row.run_id):
-            if (known.stage, known.subject_sha256, known.by_id, known.used_at) == (row.stage, row.subject_sha256, row.by_id, 0):
+            if (known.stage, known.subject_sha256, known.by_id, known.used_at) == (
+                row.stage,
+                row.subject_sha256,
+                row.by_id,
+                0,
+            ):
                 return known.id
         return tx.runs.add_approval(row)
 
-    def _use(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, attempt: int, approval: int, facts: ApprovalFacts) -> r.Run:
+    def _use(
+        self, tx: Transaction, run: r.Run, stage: Stage, subject: str, attempt: int, approval: int, facts: ApprovalFacts
+    ) -> r.Run:
         now = self.desk.clock.now()
-        rows = {row.by_id: row for row in tx.runs.approvals(run.id) if row.subject_sha256 == subject and row.stage == stage.name and not row.used_at}
-        partners = [rows[claim.user_id].id for claim in facts.claims[1:] if claim.user_id in rows and rows[claim.user_id].id != approval]
+        rows = {
+            row.by_id: row
+            for row in tx.runs.approvals(run.id)
+            if row.subject_sha256 == subject and row.stage == stage.name and not row.used_at
+        }
+        partners = [
+            rows[claim.user_id].id
+            for claim in facts.claims[1:]
+            if claim.user_id in rows and rows[claim.user_id].id != approval
+        ]
         used = (approval, *partners[:1]) if facts.high_risk else (approval,)
         for one in used:
             tx.runs.use_approval(one, now)
@@ -115,14 +153,20 @@ class Approving:
         known = {**run.known, "approver": approver.login, "approver_id": str(approver.user_id), "claims": []}
         run = replace(run, known=known)
         if following is not None:
-
             run = fresh_rounds(run, following.name)
-        return take_edge(self.desk, tx, run, onward, f"{stage.name}.approval", subject=subject, attempt=attempt, approvals=used)
+        return take_edge(
+            self.desk, tx, run, onward, f"{stage.name}.approval", subject=subject, attempt=attempt, approvals=used
+        )
 
     def _refused(self, tx: Transaction, run: r.Run, stage: Stage, claim: dict[str, Any], reasons: list[str]) -> r.Run:
         """The run stays where it is; the answer says which condition failed and what to do."""
         self._say(tx, run, claim, replies.approval_refused(str(claim["login"]), stage.name, reasons))
-        tx.journal.audit(at=self.desk.clock.now(), kind="approval_refused", subject=run.id, body={"by": claim["login"], "source_id": str(claim["source_id"]), "reasons": reasons})
+        tx.journal.audit(
+            at=self.desk.clock.now(),
+            kind="approval_refused",
+            subject=run.id,
+            body={"by": claim["login"], "source_id": str(claim["source_id"]), "reasons": reasons},
+        )
         return _drop_claim(run)
 
     def _say(self, tx: Transaction, run: r.Run, claim: dict[str, Any], text: str) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
 from bot.domain import commands as c
+from bot.domain.errors import UserError
 from bot.domain.events import ButtonPressed
-from bot.domain.ledger import justify, withdraw
+from bot.domain.ledger_people import justify, withdraw
 from bot.domain.workflow import IN_REVIEW, NEEDS_HUMAN
 from bot.domain.writes import ReactionAdd
 from bot.ports import records as r
@@ -83,7 +84,7 @@ class Commander:
             case c.Cost():
                 return self._answer(tx, setting, run, "cost", replies.cost(run, sum_of_costs(tx, run.id)))
             case c.Ledger():
-                return self._answer(tx, setting, run, "ledger", ledger_table(self.ledgers.load(tx, run)))
+                return self._answer(tx, setting, run, "ledger", ledger_table(self.ledgers.views(tx, run)))
             case c.Why():
                 return self._answer(tx, setting, run, "why", explain(tx, run, command.ref))
             case c.Justify() | c.Withdraw():
@@ -167,14 +168,21 @@ class Commander:
             self.outboxes.reply(tx, setting, "limit", replies.too_many_starts(self.desk.limits.starts_per_day))
             return f"{person.login} has started or revised {spent} times in 24 hours"
         wish = {"kind": "revise", "text": text, "by": person.login, "delivery": setting.delivery_id}
-        self._wish(tx, setting, replace(run, known={**run.known, "revises": [*revises, {"at": now, "by": str(person.id)}]}), wish)
+        self._wish(
+            tx,
+            setting,
+            replace(run, known={**run.known, "revises": [*revises, {"at": now, "by": str(person.id)}]}),
+            wish,
+        )
         return f"{person.login} asks for another plan"
 
     def _retry(self, tx: Transaction, setting: Setting, run: r.Run) -> str:
         if run.state != NEEDS_HUMAN:
             self.outboxes.reply(tx, setting, "cannot-retry", replies.cannot_retry(run))
             return f"a run in {run.state} needs no retry"
-        self._wish(tx, setting, run, {"kind": "retry", "by": setting.origin.sender.login, "delivery": setting.delivery_id})
+        self._wish(
+            tx, setting, run, {"kind": "retry", "by": setting.origin.sender.login, "delivery": setting.delivery_id}
+        )
         return "retry"
 
     def _wish(self, tx: Transaction, setting: Setting, run: r.Run, wish: dict[str, Any]) -> None:
@@ -201,8 +209,12 @@ class Commander:
             return "the run is over"
         tx.runs.save(replace(run, paused=paused))
         now = self.desk.clock.now()
-        tx.journal.set_switch(r.Switch("run", run.id, paused, setting.origin.sender.login, "pause" if paused else "resume", now))
-        tx.journal.audit(at=now, kind="pause" if paused else "resume", subject=run.id, body={"by": setting.origin.sender.login})
+        tx.journal.set_switch(
+            r.Switch("run", run.id, paused, setting.origin.sender.login, "pause" if paused else "resume", now)
+        )
+        tx.journal.audit(
+            at=now, kind="pause" if paused else "resume", subject=run.id, body={"by": setting.origin.sender.login}
+        )
         self._acknowledge(tx, setting, run)
         self._wake(tx, run)
         return "paused" if paused else "resumed"
@@ -220,7 +232,12 @@ class Commander:
             return f"{sender.login} may not stop a repository"
         repository, now = setting.origin.repository, self.desk.clock.now()
         tx.journal.set_switch(r.Switch("repository", str(repository.id), stopped, sender.login, "command", now))
-        tx.journal.audit(at=now, kind="stop" if stopped else "resume", subject=f"repository:{repository.id}", body={"by": sender.login, "by_id": str(sender.id)})
+        tx.journal.audit(
+            at=now,
+            kind="stop" if stopped else "resume",
+            subject=f"repository:{repository.id}",
+            body={"by": sender.login, "by_id": str(sender.id)},
+        )
         write = ReactionAdd(repository.full_name, setting.issue.number, "+1", setting.comment_id)
         self.outboxes.stage_for(tx, setting, write, f"stop:{setting.comment_id}:{setting.delivery_id}")
         if not stopped:
@@ -232,10 +249,15 @@ class Commander:
     def _settle(self, tx: Transaction, setting: Setting, run: r.Run, command: c.Justify | c.Withdraw) -> str:
         ledger = self.ledgers.load(tx, run)
         act = justify if isinstance(command, c.Justify) else withdraw
-        settled = act(ledger, command.finding, person=setting.origin.sender.login, reason=command.reason)
-        if settled.problem:
-            self.outboxes.reply(tx, setting, "ledger-problem", replies.finding_not_settled(command.finding, settled.problem))
-            return settled.problem
+        try:
+            settled = act(
+                ledger, self.ledgers.occasion(tx, run), command.finding, setting.origin.sender.login, command.reason
+            )
+        except UserError as wrong:
+            self.outboxes.reply(
+                tx, setting, "ledger-problem", replies.finding_not_settled(command.finding, wrong.sentence)
+            )
+            return wrong.sentence
         self.ledgers.save(tx, run, ledger, settled.ledger)
         self._acknowledge(tx, setting, run)
         tx.nudge(Nudge.ADVANCE, run.id)

@@ -109,7 +109,13 @@ def record_gate(desk: Desk, tx: Transaction, run: r.Run, result: GateResult, sub
         at=desk.clock.now(),
         kind="gate",
         subject=run.id,
-        body={"gate": result.gate, "attempt": attempt, "open": result.is_open, "subject": subject, "closed_by": list(result.closed_by)},
+        body={
+            "gate": result.gate,
+            "attempt": attempt,
+            "open": result.is_open,
+            "subject": subject,
+            "closed_by": list(result.closed_by),
+        },
     )
     return attempt
 
@@ -156,10 +162,17 @@ def take_edge(
         at=now,
         kind="transition",
         subject=run.id,
-        body={"from": run.state, "to": end, "gate": gate, "attempt": attempt, "subject": subject, "approvals": list(approvals)},
+        body={
+            "from": run.state,
+            "to": end,
+            "gate": gate,
+            "attempt": attempt,
+            "subject": subject,
+            "approvals": list(approvals),
+        },
     )
     tx.nudge(Nudge.ADVANCE, run.id)
-    return replace(run, state=end, state_seq=run.state_seq + 1, state_at=now, wakes_at=0)
+    return replace(run, state=end, state_seq=run.state_seq + 1, state_at=now)
 
 
 def halt(desk: Desk, tx: Transaction, run: r.Run, why: str, detail: dict[str, Any] | None = None) -> r.Run:
@@ -169,7 +182,15 @@ def halt(desk: Desk, tx: Transaction, run: r.Run, why: str, detail: dict[str, An
     tx.jobs.cancel(run.id, "the run needs a person")
     came_from = run.state
     sentence = desk.redactor.redact(why).text
-    run = take_edge(desk, tx, run, "needs_human", "halt", kinds=("reason",), facts={"why": sentence, "detail": detail or {}, "from": came_from})
+    run = take_edge(
+        desk,
+        tx,
+        run,
+        "needs_human",
+        "halt",
+        kinds=("reason",),
+        facts={"why": sentence, "detail": detail or {}, "from": came_from},
+    )
     return replace(run, halted_from=came_from, halt_reason=sentence)
 
 
@@ -178,7 +199,9 @@ def end(desk: Desk, tx: Transaction, run: r.Run, why: str, *, facts: dict[str, A
     if is_over(run):
         return run
     tx.jobs.cancel(run.id, why)
-    run = take_edge(desk, tx, run, "cancelled", "cancel", kinds=(str(facts.get("kind", "event")),), facts={"why": why, **facts})
+    run = take_edge(
+        desk, tx, run, "cancelled", "cancel", kinds=(str(facts.get("kind", "event")),), facts={"why": why, **facts}
+    )
     return replace(run, halt_reason=why)
 
 

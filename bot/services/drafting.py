@@ -44,7 +44,11 @@ class Drafting:
         snapshot = self.desk.snapshot(run)
         subject = self._plan_subject(run, snapshot, facts)
         self.desk.keep_bytes(tx, run, "subject", subject.document, stage=stage.name)
-        run = replace(run, risk=subject.risk, known=_without(run.known, "feedback", "revision") | {"plan_facts": str(job.result["facts"])})
+        run = replace(
+            run,
+            risk=subject.risk,
+            known=_without(run.known, "feedback", "revision") | {"plan_facts": str(job.result["facts"])},
+        )
         return self._opened(tx, run, stage, result, subject.sha256)
 
     def _draft_job(self, tx: Transaction, run: r.Run, stage: Stage, number: int) -> r.Job:
@@ -55,7 +59,17 @@ class Drafting:
             "previous": self._previous(tx, run, stage),
         }
         queue = QUEUE_OF[JobKind.DRAFT]
-        return new_job(self.desk, run, f"{stage.name}:{number}:draft", JobKind.DRAFT, queue, stage=stage.name, role=stage.drafter, round=number, payload=payload)
+        return new_job(
+            self.desk,
+            run,
+            f"{stage.name}:{number}:draft",
+            JobKind.DRAFT,
+            queue,
+            stage=stage.name,
+            role=stage.drafter,
+            round=number,
+            payload=payload,
+        )
 
     def _previous(self, tx: Transaction, run: r.Run, stage: Stage) -> str:
         subject = tx.journal.subject(run.id, stage.name)
@@ -68,8 +82,12 @@ class Drafting:
 
     def _plan_subject(self, run: r.Run, snapshot: Snapshot, facts: PlanFacts) -> PlanSubject:
         risk = risk_of_plan(facts, suspicious_edit=snapshot.issue.suspicious_edit)
-        named = {entry.path for step in facts.plan.steps for entry in step.paths} | {one.path for one in facts.plan.grounds}
-        blobs = {path: entry.blob for path, entry in sorted(facts.entries.items()) if entry is not None and path in named}
+        named = {entry.path for step in facts.plan.steps for entry in step.paths} | {
+            one.path for one in facts.plan.grounds
+        }
+        blobs = {
+            path: entry.blob for path, entry in sorted(facts.entries.items()) if entry is not None and path in named
+        }
         return PlanSubject(
             plan=facts.plan,
             blobs=blobs,
@@ -105,8 +123,24 @@ class Drafting:
                 touched["steps"][job.step] = job.result["paths"]
                 touched["refused"] += job.result["refused"]
                 touched["canaries"] += job.result["canaries"]
-            payload = {"snapshot": run.snapshot_sha256, "start": start, "patches": [job.result["patch"] for job in jobs]}
-            merge = ask(tx, new_job(self.desk, run, f"{stage.name}:{number}:merge:{index}", JobKind.MERGE, QUEUE_OF[JobKind.MERGE], stage=stage.name, round=number, payload=payload))
+            payload = {
+                "snapshot": run.snapshot_sha256,
+                "start": start,
+                "patches": [job.result["patch"] for job in jobs],
+            }
+            merge = ask(
+                tx,
+                new_job(
+                    self.desk,
+                    run,
+                    f"{stage.name}:{number}:merge:{index}",
+                    JobKind.MERGE,
+                    QUEUE_OF[JobKind.MERGE],
+                    stage=stage.name,
+                    round=number,
+                    payload=payload,
+                ),
+            )
             if merge.state in {"failed", "cancelled"}:
                 return halt(self.desk, tx, run, merge.reason, dict(merge.result))
             if merge.state != "done":
@@ -136,7 +170,9 @@ class Drafting:
         plan = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
         return subject.patch_sha256 if plan is not None and plan.sha256 == subject.plan_sha256 else ""
 
-    def _step_job(self, tx: Transaction, run: r.Run, stage: Stage, number: int, step: str, start: str, plan_sha256: str) -> r.Job:
+    def _step_job(
+        self, tx: Transaction, run: r.Run, stage: Stage, number: int, step: str, start: str, plan_sha256: str
+    ) -> r.Job:
         payload = {
             "snapshot": run.snapshot_sha256,
             "plan": plan_sha256,
@@ -144,11 +180,49 @@ class Drafting:
             "feedback": self._feedback(tx, run, stage),
         }
         queue = QUEUE_OF[JobKind.STEP]
-        return new_job(self.desk, run, f"{stage.name}:{number}:step:{step}", JobKind.STEP, queue, stage=stage.name, role=stage.drafter, round=number, step=step, payload=payload)
+        return new_job(
+            self.desk,
+            run,
+            f"{stage.name}:{number}:step:{step}",
+            JobKind.STEP,
+            queue,
+            stage=stage.name,
+            role=stage.drafter,
+            round=number,
+            step=step,
+            payload=payload,
+        )
 
-    def _verified(self, tx: Transaction, run: r.Run, stage: Stage, number: int, patch_sha256: str, touched: dict[str, Any], plan_sha256: str) -> r.Run:
-        payload = {"snapshot": run.snapshot_sha256, "plan": plan_sha256, "plan_facts": run.known["plan_facts"], "patch": patch_sha256, **touched}
-        job = ask(tx, new_job(self.desk, run, f"{stage.name}:{number}:verify", JobKind.VERIFY, QUEUE_OF[JobKind.VERIFY], stage=stage.name, round=number, payload=payload))
+    def _verified(
+        self,
+        tx: Transaction,
+        run: r.Run,
+        stage: Stage,
+        number: int,
+        patch_sha256: str,
+        touched: dict[str, Any],
+        plan_sha256: str,
+    ) -> r.Run:
+        payload = {
+            "snapshot": run.snapshot_sha256,
+            "plan": plan_sha256,
+            "plan_facts": run.known["plan_facts"],
+            "patch": patch_sha256,
+            **touched,
+        }
+        job = ask(
+            tx,
+            new_job(
+                self.desk,
+                run,
+                f"{stage.name}:{number}:verify",
+                JobKind.VERIFY,
+                QUEUE_OF[JobKind.VERIFY],
+                stage=stage.name,
+                round=number,
+                payload=payload,
+            ),
+        )
         if job.state in {"failed", "cancelled"}:
             return halt(self.desk, tx, run, job.reason, dict(job.result))
         if job.state != "done":
@@ -157,14 +231,18 @@ class Drafting:
         result = WORK_GATE.evaluate(facts)
         if facts.canaries:
             record_gate(self.desk, tx, run, result, patch_sha256)
-            return halt(self.desk, tx, run, f"a planted secret turned up outside its sandbox: {', '.join(facts.canaries)}")
+            return halt(
+                self.desk, tx, run, f"a planted secret turned up outside its sandbox: {', '.join(facts.canaries)}"
+            )
         if not result.is_open:
             return self._closed(tx, run, stage, result, patch_sha256)
         snapshot = self.desk.snapshot(run)
         patch = Patch.model_validate_json(self.desk.artifacts.get(run.installation_id, patch_sha256))
         self.desk.tree(run, snapshot)
         tree = self.desk.trees.apply(patch)
-        subject = CodeSubject(base_tree=snapshot.base_tree, tree=tree, patch_sha256=patch_sha256, plan_sha256=plan_sha256)
+        subject = CodeSubject(
+            base_tree=snapshot.base_tree, tree=tree, patch_sha256=patch_sha256, plan_sha256=plan_sha256
+        )
         name = self.desk.keep(tx, run, "subject", subject.model_dump(mode="json"), stage=stage.name)
         run = replace(run, known=_without(run.known, "feedback") | {"work_facts": str(job.result["facts"])})
         return self._opened(tx, run, stage, result, name)
@@ -180,9 +258,17 @@ class Drafting:
         record_gate(self.desk, tx, run, result, subject)
         reasons = list(result.closed_by)
         if not rounds_left(self.desk, run, stage):
-            return halt(self.desk, tx, run, f"the {stage.name} gate stayed closed after {rounds_used(run, stage)} rounds: {reasons[0]}", {"reasons": reasons})
+            return halt(
+                self.desk,
+                tx,
+                run,
+                f"the {stage.name} gate stayed closed after {rounds_used(run, stage)} rounds: {reasons[0]}",
+                {"reasons": reasons},
+            )
         run = next_round(run, stage, reasons)
-        return take_edge(self.desk, tx, run, stage.draft, f"{stage.name}.redraft", kinds=("gate_closed",), facts=result.as_json())
+        return take_edge(
+            self.desk, tx, run, stage.draft, f"{stage.name}.redraft", kinds=("gate_closed",), facts=result.as_json()
+        )
 
 
 def rounds_used(run: r.Run, stage: Stage) -> int:
@@ -197,7 +283,9 @@ def rounds_left(desk: Desk, run: r.Run, stage: Stage) -> bool:
 
 def next_round(run: r.Run, stage: Stage, feedback: list[str]) -> r.Run:
     """Count one more draft and keep what its context is told."""
-    return replace(run, rounds={**run.rounds, stage.name: run.rounds[stage.name] + 1}, known={**run.known, "feedback": feedback})
+    return replace(
+        run, rounds={**run.rounds, stage.name: run.rounds[stage.name] + 1}, known={**run.known, "feedback": feedback}
+    )
 
 
 def _without(known: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -63,7 +63,9 @@ class Intake:
     def _apply(self, delivery: r.Delivery) -> None:
         event = self.payloads.read(delivery.event, delivery.body)
         with self.desk.storage.begin() as tx:
-            verdict = Verdict("ignored", "nothing here is for us") if event is None else self._decide(tx, delivery, event)
+            verdict = (
+                Verdict("ignored", "nothing here is for us") if event is None else self._decide(tx, delivery, event)
+            )
             installation_id, repository_id = _origin(event)
             tx.deliveries.settle(
                 delivery.id,
@@ -78,7 +80,12 @@ class Intake:
                     at=self.desk.clock.now(),
                     kind="delivery",
                     subject=delivery.id,
-                    body={"event": delivery.event, "sha256": delivery.body_sha256, "state": verdict.state, "reason": verdict.reason},
+                    body={
+                        "event": delivery.event,
+                        "sha256": delivery.body_sha256,
+                        "state": verdict.state,
+                        "reason": verdict.reason,
+                    },
                 )
 
     def _decide(self, tx: Transaction, delivery: r.Delivery, event: Event) -> Verdict:
@@ -132,7 +139,10 @@ class Intake:
             )
             if dead:
                 tx.journal.audit(
-                    at=self.desk.clock.now(), kind="delivery", subject=delivery.id, body={"event": delivery.event, "state": "dead", "reason": sentence}
+                    at=self.desk.clock.now(),
+                    kind="delivery",
+                    subject=delivery.id,
+                    body={"event": delivery.event, "state": "dead", "reason": sentence},
                 )
         log.warning("delivery_settled", delivery=delivery.id, dead=dead, reason=sentence)
 
@@ -167,7 +177,9 @@ def _learn_places(tx: Transaction, event: Event, now: int) -> None:
         gone = event.action in {"deleted", "suspend"}
         tx.places.put_installation(r.Installation(event.installation_id, event.account, gone, now))
         for ref in event.repositories:
-            tx.places.put_repository(r.Repository(ref.id, event.installation_id, ref.full_name, ref.default_branch, ref.private))
+            tx.places.put_repository(
+                r.Repository(ref.id, event.installation_id, ref.full_name, ref.default_branch, ref.private)
+            )
         return
     origin = event.origin
     owner = origin.repository.full_name.partition("/")[0]
@@ -175,4 +187,6 @@ def _learn_places(tx: Transaction, event: Event, now: int) -> None:
     if known is None:
         tx.places.put_installation(r.Installation(origin.installation_id, owner, False, now))
     ref = origin.repository
-    tx.places.put_repository(r.Repository(ref.id, origin.installation_id, ref.full_name, ref.default_branch, ref.private))
+    tx.places.put_repository(
+        r.Repository(ref.id, origin.installation_id, ref.full_name, ref.default_branch, ref.private)
+    )

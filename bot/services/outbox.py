@@ -39,7 +39,16 @@ class Outboxes:
         repository = tx.places.repository(ref.id) or _row(ref, setting.origin.installation_id)
         return self._add(tx, None, setting.origin.installation_id, repository, write, key, self.desk.chance.token())
 
-    def reply(self, tx: Transaction, setting: Setting, tag: str, text: str, *, run: r.Run | None = None, once_per_issue: bool = False) -> int | None:
+    def reply(
+        self,
+        tx: Transaction,
+        setting: Setting,
+        tag: str,
+        text: str,
+        *,
+        run: r.Run | None = None,
+        once_per_issue: bool = False,
+    ) -> int | None:
         """A new comment where somebody spoke; one for each delivery and tag, or one for each issue and tag."""
         where = f"{setting.origin.repository.id}:{setting.issue.number}" if once_per_issue else setting.delivery_id
         write = CommentCreate(setting.origin.repository.full_name, setting.issue.number, text)
@@ -52,7 +61,16 @@ class Outboxes:
         assert repository is not None
         return self.stage(tx, run, CommentCreate(repository.full_name, issue, text), f"{run.id}:comment:{tag}")
 
-    def _add(self, tx: Transaction, run: r.Run | None, installation_id: int, repository: r.Repository, write: Write, key: str, token: str) -> int | None:
+    def _add(
+        self,
+        tx: Transaction,
+        run: r.Run | None,
+        installation_id: int,
+        repository: r.Repository,
+        write: Write,
+        key: str,
+        token: str,
+    ) -> int | None:
         if tx.outbox.by_key(key) is not None:
             return None
         write = self._marked(write, token)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.domain.jobs import QUEUE_OF, JobKind
-from bot.domain.workflow import DONE, IN_REVIEW, PUBLISHING, Drafting
+from bot.domain.workflow import DONE, IN_REVIEW, PUBLISHING, QUEUED, Drafting, holds_slot
 from bot.ports import records as r
+from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.approving import Approving
 from bot.services.desk import Desk, ask, end, halt, is_over, new_job, take_edge, workflow_of
@@ -21,6 +22,7 @@ from bot.services.reviewing import Reviewing
 from bot.services.slots import fresh_rounds, slot_free, valid_approval
 
 MICRO = 1_000_000
+WAIT_MS = 10_000
 MAX_STEPS = 20
 """Edges taken in one transaction at most; more would mean two states that feed each other."""
 
@@ -42,6 +44,7 @@ class Progress:
             run = tx.runs.lock(run_id)
             if run is None:
                 return
+            held = holds_slot(run.state)
             run = self.publishing.learn(tx, run)
             for _ in range(MAX_STEPS):
                 before = run.state_seq
@@ -49,7 +52,21 @@ class Progress:
                 if run.state_seq == before:
                     break
             run = self.publishing.stage_wanted(tx, run)
-            tx.runs.save(replace(run, updated_at=self.desk.clock.now()))
+            tx.runs.save(replace(run, updated_at=self.desk.clock.now(), wakes_at=self._wakes_at(run)))
+            if held and not holds_slot(run.state):
+                for waiting in tx.runs.waiting_for_slot(run.repository_id):
+                    tx.nudge(Nudge.ADVANCE, waiting)
+
+    def _wakes_at(self, run: r.Run) -> int:
+        """When the sweeper should look again though nothing happens: approvals time out, slots and resumes are polled for."""
+        if is_over(run):
+            return 0
+        now = self.desk.clock.now()
+        if run.state == QUEUED or run.known.get("wish") or run.known.get("claims"):
+            return now + WAIT_MS
+        if run.state.endswith(".approval"):
+            return run.state_at + self.desk.limits.approval_ms
+        return 0
 
     def _step(self, tx: Transaction, run: r.Run) -> r.Run:
         if is_over(run):
@@ -102,7 +119,16 @@ class Progress:
         first = workflow_of(run).stages[0]
         run = replace(run, rounds={**run.rounds, first.name: 1})
         facts = {"snapshot": run.snapshot_sha256, "slots_held": tx.runs.holding_slots(run.repository_id)}
-        return take_edge(self.desk, tx, run, first.draft, "start", subject=run.snapshot_sha256, kinds=("slot", "not_stopped", "snapshot"), facts=facts)
+        return take_edge(
+            self.desk,
+            tx,
+            run,
+            first.draft,
+            "start",
+            subject=run.snapshot_sha256,
+            kinds=("slot", "not_stopped", "snapshot"),
+            facts=facts,
+        )
 
     def _snapshot_job(self, tx: Transaction, run: r.Run) -> r.Job:
         number = int(run.known.get("snapshots", 1))
@@ -155,7 +181,12 @@ class Progress:
         first_job = tx.jobs.by_key(f"{run.id}:snapshot:1")
         assert first_job is not None
         payload = {**first_job.payload, "again": True, "at": self.desk.clock.now()}
-        ask(tx, new_job(self.desk, run, f"snapshot:{number}", JobKind.SNAPSHOT, QUEUE_OF[JobKind.SNAPSHOT], payload=payload))
+        ask(
+            tx,
+            new_job(
+                self.desk, run, f"snapshot:{number}", JobKind.SNAPSHOT, QUEUE_OF[JobKind.SNAPSHOT], payload=payload
+            ),
+        )
         run = fresh_rounds(run, first.name)
         known = {**run.known, "snapshots": number, "revision": wish["text"], "claims": []}
         run = replace(run, known=known, halted_from="", halt_reason="")
@@ -176,7 +207,10 @@ class Progress:
         if rests_on is not None:
             approval = valid_approval(tx, run, rests_on.name)
             if approval is None:
-                known = {**run.known, "refused": f"the approval of the {rests_on.name} no longer covers it: `/conductor revise` plans again"}
+                known = {
+                    **run.known,
+                    "refused": f"the approval of the {rests_on.name} no longer covers it: `/conductor revise` plans again",
+                }
                 return replace(run, known=known)
             facts["approval"] = approval.id
         if not run.snapshot_sha256:
@@ -193,7 +227,16 @@ class Progress:
         confirmed = self.publishing.published(tx, run)
         if not confirmed:
             return run
-        return take_edge(self.desk, tx, run, IN_REVIEW, "published", subject=subject.sha256, kinds=tuple(confirmed), facts={"rows": confirmed})
+        return take_edge(
+            self.desk,
+            tx,
+            run,
+            IN_REVIEW,
+            "published",
+            subject=subject.sha256,
+            kinds=tuple(confirmed),
+            facts={"rows": confirmed},
+        )
 
     def _closings(self, tx: Transaction, run: r.Run) -> r.Run:
         """What the `github` worker read about our pull request after it was said to be closed, merged or moved."""
@@ -216,4 +259,10 @@ class Progress:
         """Only a run in review can be done; a merge of anything else ends it."""
         if run.state == IN_REVIEW:
             return take_edge(self.desk, tx, run, DONE, "merged", kinds=("pull_state",), facts=seen)
-        return end(self.desk, tx, run, "the pull request was merged before the run was in review", facts={"kind": "merged", **seen})
+        return end(
+            self.desk,
+            tx,
+            run,
+            "the pull request was merged before the run was in review",
+            facts={"kind": "merged", **seen},
+        )

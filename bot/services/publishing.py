@@ -63,11 +63,21 @@ class Publishing:
         if status is not None and status.github_id:
             known["status_comment"] = int(status.github_id)
         for row in tx.outbox.of_run(run.id):
-            if row.state in {"dead", "denied"} and row.kind in REQUIRED_KINDS and not is_over(run) and run.state != NEEDS_HUMAN:
+            if (
+                row.state in {"dead", "denied"}
+                and row.kind in REQUIRED_KINDS
+                and not is_over(run)
+                and run.state != NEEDS_HUMAN
+            ):
                 if row.id in known.get("mourned", []) or self._plain_instead(tx, run, row):
                     continue
                 known["mourned"] = [*known.get("mourned", []), row.id]
-                return halt(self.desk, tx, replace(run, known=known), f"GitHub did not take {row.kind} on {row.target}: {row.reason}")
+                return halt(
+                    self.desk,
+                    tx,
+                    replace(run, known=known),
+                    f"GitHub did not take {row.kind} on {row.target}: {row.reason}",
+                )
             if row.state == "confirmed":
                 _learn_row(known, row)
         return replace(run, known=known)
@@ -78,7 +88,9 @@ class Publishing:
             return False
         payload = payload_of(row)
         repository = self._repository(tx, run)
-        write = PullCreate(repository, payload["head"], payload["base"], f"[plan] {payload['title']}", payload["body"], draft=False)
+        write = PullCreate(
+            repository, payload["head"], payload["base"], f"[plan] {payload['title']}", payload["body"], draft=False
+        )
         self.outboxes.stage(tx, run, write, f"{run.id}:pull:plain")
         return True
 
@@ -110,10 +122,18 @@ class Publishing:
             head = run.known.get("head", "")
             row = confirmed(tx, run, surface(run, f"check:plan:{head[:12]}").key)
             output = payload_of(row).get("output", {}) if row is not None else {}
-            found = {"check_run": run.known.get("checks", {}).get(f"plan:{head[:12]}", 0), "summary": output.get("summary", "")}
+            found = {
+                "check_run": run.known.get("checks", {}).get(f"plan:{head[:12]}", 0),
+                "summary": output.get("summary", ""),
+            }
         at = 0 if row is None else row.confirmed_at or row.created_at
         others = [one["at"] for one in run.known.get("shown", []) if one["subject"] != subject]
-        return {**found, "shown_at": at // 1000 * 1000, "other_shown_at": max(others) if others else None, "revised_by": run.known.get("revised_by", "")}
+        return {
+            **found,
+            "shown_at": at // 1000 * 1000,
+            "other_shown_at": max(others) if others else None,
+            "revised_by": run.known.get("revised_by", ""),
+        }
 
     def published(self, tx: Transaction, run: r.Run) -> list[str]:
         """Keys of the publication's rows when all are confirmed, else nothing."""
@@ -124,13 +144,30 @@ class Publishing:
         if subject is None or run.known.get("published") != subject.sha256 or not head:
             return []
         mark = subject.sha256[:16]
-        keys = [f"{run.id}:code:{mark}", surface(run, f"check:plan:{head[:12]}").key, surface(run, f"check:ledger:{head[:12]}").key]
+        keys = [
+            f"{run.id}:code:{mark}",
+            surface(run, f"check:plan:{head[:12]}").key,
+            surface(run, f"check:ledger:{head[:12]}").key,
+        ]
         keys.append(surface(run, "body").key)
-        keys += [key for key in (f"{run.id}:ready", f"{run.id}:request:{run.known.get('approver', '')}") if tx.outbox.by_key(key) is not None]
-        keys += [row.dedupe_key for row in tx.outbox.of_run(run.id) if row.dedupe_key.startswith(f"{run.id}:annotations:{head[:12]}:")]
-        needed = surface(run, "body").content == f"result:{mark}" and (run.known.get("plain") or tx.outbox.by_key(f"{run.id}:ready") is not None)
+        keys += [
+            key
+            for key in (f"{run.id}:ready", f"{run.id}:request:{run.known.get('approver', '')}")
+            if tx.outbox.by_key(key) is not None
+        ]
+        keys += [
+            row.dedupe_key
+            for row in tx.outbox.of_run(run.id)
+            if row.dedupe_key.startswith(f"{run.id}:annotations:{head[:12]}:")
+        ]
+        needed = surface(run, "body").content == f"result:{mark}" and (
+            run.known.get("plain") or tx.outbox.by_key(f"{run.id}:ready") is not None
+        )
         rows = [tx.outbox.by_key(key) for key in keys]
-        done = all(row is not None and (row.state == "confirmed" or (row.state == "dead" and row.kind == "review.request")) for row in rows)
+        done = all(
+            row is not None and (row.state == "confirmed" or (row.state == "dead" and row.kind == "review.request"))
+            for row in rows
+        )
         return keys if needed and done else []
 
     def stage_wanted(self, tx: Transaction, run: r.Run) -> r.Run:
@@ -156,14 +193,25 @@ class Publishing:
             count = int(known.get("label_count", 0)) + 1
             if wanted:
                 color, description = labels.PHASES[wanted]
-                self.outboxes.stage(tx, run, LabelCreate(repository, run.issue_number, wanted, color, description), f"label:{run.repository_id}:{wanted}")
-                self.outboxes.stage(tx, run, LabelAdd(repository, run.issue_number, wanted), f"{run.id}:label:{count}:add")
+                self.outboxes.stage(
+                    tx,
+                    run,
+                    LabelCreate(repository, run.issue_number, wanted, color, description),
+                    f"label:{run.repository_id}:{wanted}",
+                )
+                self.outboxes.stage(
+                    tx, run, LabelAdd(repository, run.issue_number, wanted), f"{run.id}:label:{count}:add"
+                )
             if current:
-                self.outboxes.stage(tx, run, LabelRemove(repository, run.issue_number, current), f"{run.id}:label:{count}:remove")
+                self.outboxes.stage(
+                    tx, run, LabelRemove(repository, run.issue_number, current), f"{run.id}:label:{count}:remove"
+                )
             known |= {"label": wanted, "label_count": count}
         if is_over(run) and known.get("by_label", True):
             start = str(known.get("start_label", labels.START))
-            self.outboxes.stage(tx, run, LabelRemove(repository, run.issue_number, start), f"{run.id}:label:start:remove")
+            self.outboxes.stage(
+                tx, run, LabelRemove(repository, run.issue_number, start), f"{run.id}:label:start:remove"
+            )
         return replace(run, known=known)
 
     def _on_branch(self, tx: Transaction, run: r.Run) -> r.Run:
@@ -207,7 +255,9 @@ class Publishing:
             return replace(run, known={**run.known, "published": subject.sha256}) if row.state == "confirmed" else run
         code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
         patch = self._patch_onto(run, code, str(run.known["head_tree"]))
-        patch_sha256 = self.desk.keep(tx, run, "patch", patch.model_dump(mode="json"), stage=workflow_of(run).stages[-1].name)
+        patch_sha256 = self.desk.keep(
+            tx, run, "patch", patch.model_dump(mode="json"), stage=workflow_of(run).stages[-1].name
+        )
         token = self.desk.chance.token()
         entries = tuple(self._entries(patch, code.tree))
         snapshot = self.desk.snapshot(run)
@@ -217,7 +267,13 @@ class Publishing:
             parent=str(run.known["head"]),
             base_tree=str(run.known["head_tree"]),
             tree=code.tree,
-            message=titles.code_commit(run.issue_number, str(run.known.get("title", "")), token, str(run.known.get("approver", "")), str(run.known.get("approver_id", ""))),
+            message=titles.code_commit(
+                run.issue_number,
+                str(run.known.get("title", "")),
+                token,
+                str(run.known.get("approver", "")),
+                str(run.known.get("approver_id", "")),
+            ),
             patch_sha256=patch_sha256,
             entries=entries,
         )
@@ -227,7 +283,9 @@ class Publishing:
     def _patch_onto(self, run: r.Run, code: CodeSubject, parent_tree: str) -> Patch:
         self.ledgers.load_trees(run, code)
         if parent_tree != code.base_tree:
-            first = Snapshot.model_validate_json(self.desk.artifacts.get(run.installation_id, str(run.known["branch_snapshot"])))
+            first = Snapshot.model_validate_json(
+                self.desk.artifacts.get(run.installation_id, str(run.known["branch_snapshot"]))
+            )
             self.desk.trees.load(self.desk.artifacts.path(run.installation_id, first.bundle_sha256), first.base_tree)
             earlier = run.known.get("published_subject")
             if earlier:
@@ -236,7 +294,14 @@ class Publishing:
 
     def _entries(self, patch: Patch, tree: str) -> list[dict[str, Any]]:
         after = self.desk.trees.entries(tree)
-        return [{"path": change.path, "mode": after[change.path].mode if change.path in after else change.mode, "blob": after[change.path].blob if change.path in after else None} for change in patch.changes]
+        return [
+            {
+                "path": change.path,
+                "mode": after[change.path].mode if change.path in after else change.mode,
+                "blob": after[change.path].blob if change.path in after else None,
+            }
+            for change in patch.changes
+        ]
 
     def _plan(self, tx: Transaction, run: r.Run) -> tuple[str, PlanSubject] | None:
         row = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
@@ -254,17 +319,42 @@ class Publishing:
         snapshot = self.desk.snapshot(run)
         if run.known.get("published") and subject is not None and run.known["published"] == subject.sha256:
             wanted = f"result:{subject.sha256[:16]}"
-            text = result_body(plan[1], issue=run.issue_number, run_id=run.id, findings=findings, summaries=self.ledgers.summaries(tx, run), notes=snapshot.notes, approver=str(run.known.get("approver", "")))
+            text = result_body(
+                plan[1],
+                issue=run.issue_number,
+                run_id=run.id,
+                findings=findings,
+                summaries=self.ledgers.summaries(tx, run),
+                notes=snapshot.notes,
+                approver=str(run.known.get("approver", "")),
+            )
         elif self._may_show_plan(run):
-            text = plan_body(plan[1], issue=run.issue_number, run_id=run.id, findings=findings, spent=run.spent_micro_dollars, notes=snapshot.notes)
+            text = plan_body(
+                plan[1],
+                issue=run.issue_number,
+                run_id=run.id,
+                findings=findings,
+                spent=run.spent_micro_dollars,
+                notes=snapshot.notes,
+            )
         if not text or surface(run, "body").content == wanted:
             return run
         write: Write
         if run.known.get("pull"):
-            title = titles.pull(run.issue_number, str(run.known.get("title", ""))) if run.known.get("plain") and wanted.startswith("result") else None
+            title = (
+                titles.pull(run.issue_number, str(run.known.get("title", "")))
+                if run.known.get("plain") and wanted.startswith("result")
+                else None
+            )
             write = PullUpdate(repository, int(run.known["pull"]), run.branch, text, title)
         else:
-            write = PullCreate(repository, run.branch, snapshot.default_branch, titles.pull(run.issue_number, str(run.known.get("title", ""))), text)
+            write = PullCreate(
+                repository,
+                run.branch,
+                snapshot.default_branch,
+                titles.pull(run.issue_number, str(run.known.get("title", ""))),
+                text,
+            )
         return self.surfaces.keep(tx, run, "body", wanted, write)
 
     def _may_show_plan(self, run: r.Run) -> bool:
@@ -282,7 +372,14 @@ class Publishing:
         run = self._ledger_check(tx, run, head)
         foreign = str(run.known.get("foreign_head", ""))
         if foreign and not is_over(run):
-            write = CheckRunCreate(self._repository(tx, run), run.branch, LEDGER_CHECK, foreign, f"{run.id}:foreign:{foreign}", checks.not_reviewed(foreign))
+            write = CheckRunCreate(
+                self._repository(tx, run),
+                run.branch,
+                LEDGER_CHECK,
+                foreign,
+                f"{run.id}:foreign:{foreign}",
+                checks.not_reviewed(foreign),
+            )
             self.outboxes.stage(tx, run, write, f"{run.id}:foreign:{foreign}")
         return run
 
@@ -290,7 +387,14 @@ class Publishing:
         stage = workflow_of(run).stages[-1]
         code = tx.journal.subject(run.id, stage.name)
         judged = str(run.known.get("judged", {}).get("gate", ""))
-        asks_diff = code is not None and (run.state == stage.waiting or (run.state == stage.review and judged == f"{stage.name}.review" and str(run.known["judged"]["of"]).split(":")[2] == code.sha256))
+        asks_diff = code is not None and (
+            run.state == stage.waiting
+            or (
+                run.state == stage.review
+                and judged == f"{stage.name}.review"
+                and str(run.known["judged"]["of"]).split(":")[2] == code.sha256
+            )
+        )
         approval = valid_approval(tx, run, workflow_of(run).stages[0].name)
         if run.state == CANCELLED:
             fields, mark = checks.plan_closed(run.halt_reason), "closed"
@@ -313,7 +417,12 @@ class Publishing:
         findings = self.ledgers.views(tx, run)
         published = str(run.known.get("published", ""))
         annotated = bool(published) and head == run.known.get("code_head")
-        fields, annotations = checks.ledger(findings, over=run.halt_reason if run.state == CANCELLED else "", annotate=annotated, paths=self._published_lines(tx, run) if annotated else {})
+        fields, annotations = checks.ledger(
+            findings,
+            over=run.halt_reason if run.state == CANCELLED else "",
+            annotate=annotated,
+            paths=self._published_lines(tx, run) if annotated else {},
+        )
         mark = text_hash(str(sorted((one.id, one.status, one.round) for one in findings)) + str(run.state == CANCELLED))
         first, rest = annotations[:ANNOTATIONS_A_REQUEST], annotations[ANNOTATIONS_A_REQUEST:]
         if first:
@@ -335,18 +444,24 @@ class Publishing:
                     found[finding.path] = data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
         return found
 
-    def _more_annotations(self, tx: Transaction, run: r.Run, head: str, fields: dict[str, Any], rest: list[dict[str, Any]]) -> r.Run:
+    def _more_annotations(
+        self, tx: Transaction, run: r.Run, head: str, fields: dict[str, Any], rest: list[dict[str, Any]]
+    ) -> r.Run:
         check = run.known.get("checks", {}).get(f"ledger:{head[:12]}")
         if not rest or not check:
             return run
         output = {key: fields["output"][key] for key in ("title", "summary")}
         for start in range(0, len(rest), ANNOTATIONS_A_REQUEST):
             part = rest[start : start + ANNOTATIONS_A_REQUEST]
-            write = CheckRunUpdate(self._repository(tx, run), run.branch, int(check), {"output": {**output, "annotations": part}})
+            write = CheckRunUpdate(
+                self._repository(tx, run), run.branch, int(check), {"output": {**output, "annotations": part}}
+            )
             self.outboxes.stage(tx, run, write, f"{run.id}:annotations:{head[:12]}:{start}")
         return run
 
-    def _keep_check(self, tx: Transaction, run: r.Run, short: str, name: str, head: str, fields: dict[str, Any], mark: str) -> r.Run:
+    def _keep_check(
+        self, tx: Transaction, run: r.Run, short: str, name: str, head: str, fields: dict[str, Any], mark: str
+    ) -> r.Run:
         surface_name = f"check:{short}:{head[:12]}"
         repository = self._repository(tx, run)
         external_id = f"{run.id}:{short}:{mark}"
@@ -362,21 +477,35 @@ class Publishing:
 
     def _ready(self, tx: Transaction, run: r.Run) -> r.Run:
         """At the end of publishing the pull request becomes ready, and the approver is asked to review it."""
-        if run.state != PUBLISHING or not run.known.get("published") or run.known.get("head") != run.known.get("code_head"):
+        if (
+            run.state != PUBLISHING
+            or not run.known.get("published")
+            or run.known.get("head") != run.known.get("code_head")
+        ):
             return run
         if not surface(run, "body").content.startswith("result:"):
             return run
         repository, pull = self._repository(tx, run), int(run.known["pull"])
         if not run.known.get("plain"):
-            self.outboxes.stage(tx, run, PullReady(repository, pull, run.branch, str(run.known["pull_node"])), f"{run.id}:ready")
+            self.outboxes.stage(
+                tx, run, PullReady(repository, pull, run.branch, str(run.known["pull_node"])), f"{run.id}:ready"
+            )
         approver = str(run.known.get("approver", ""))
         if approver:
-            self.outboxes.stage(tx, run, ReviewRequest(repository, pull, run.branch, approver), f"{run.id}:request:{approver}")
+            self.outboxes.stage(
+                tx, run, ReviewRequest(repository, pull, run.branch, approver), f"{run.id}:request:{approver}"
+            )
         return run
 
     def _mention(self, tx: Transaction, run: r.Run) -> r.Run:
         """When a person must act they get a new comment: edits do not notify."""
-        text = mentions.for_state(run.state, requester=run.requester_login, issue=run.issue_number, pull=int(run.known.get("pull", 0) or 0), why=run.halt_reason)
+        text = mentions.for_state(
+            run.state,
+            requester=run.requester_login,
+            issue=run.issue_number,
+            pull=int(run.known.get("pull", 0) or 0),
+            why=run.halt_reason,
+        )
         if text:
             where = run.issue_number
             self.outboxes.comment(tx, run, where, f"mention:{run.state_seq}", text)

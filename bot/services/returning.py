@@ -29,7 +29,11 @@ class Returning:
         """Take in every feedback job that has ended, then draft again when something is open."""
         stage = workflow_of(run).stages[-1]
         seen = list(run.known.get("feedback_seen", []))
-        fresh = [job for job in tx.jobs.of_run(run.id) if job.kind == JobKind.FEEDBACK and job.state == "done" and job.id not in seen]
+        fresh = [
+            job
+            for job in tx.jobs.of_run(run.id)
+            if job.kind == JobKind.FEEDBACK and job.state == "done" and job.id not in seen
+        ]
         if not fresh or not slot_free(tx, run):
             return run
         run = replace(run, known={**run.known, "feedback_seen": [*seen, *(job.id for job in fresh)]})
@@ -38,7 +42,13 @@ class Returning:
             return run
         outside = self._outside(tx, run, taken)
         if outside:
-            self.outboxes.comment(tx, run, int(run.known.get("pull") or run.issue_number), f"outside:{fresh[0].id}", replies.outside_plan(outside))
+            self.outboxes.comment(
+                tx,
+                run,
+                int(run.known.get("pull") or run.issue_number),
+                f"outside:{fresh[0].id}",
+                replies.outside_plan(outside),
+            )
             return run
         self.ledgers.add_outside(tx, run, stage, taken)
         return self._rework(tx, run, stage, taken)
@@ -51,9 +61,22 @@ class Returning:
     def _rework(self, tx: Transaction, run: r.Run, stage: Stage, taken: list[dict[str, Any]]) -> r.Run:
         spent = int(run.known.get("returns", 0))
         if spent >= self.desk.snapshot(run).config.rounds:
-            return halt(self.desk, tx, run, f"{spent} rounds of rework after publishing are spent and there is more to do: {taken[0]['title']}")
+            return halt(
+                self.desk,
+                tx,
+                run,
+                f"{spent} rounds of rework after publishing are spent and there is more to do: {taken[0]['title']}",
+            )
 
         run = fresh_rounds(replace(run, known={**run.known, "returns": spent + 1}), stage.name)
         run = replace(run, rounds={**run.rounds, stage.name: run.rounds[stage.name] - 1})
         run = next_round(run, stage, [])
-        return take_edge(self.desk, tx, run, stage.draft, "feedback", kinds=tuple(sorted({str(one["source"]) for one in taken})), facts={"findings": [one["title"] for one in taken]})
+        return take_edge(
+            self.desk,
+            tx,
+            run,
+            stage.draft,
+            "feedback",
+            kinds=tuple(sorted({str(one["source"]) for one in taken})),
+            facts={"findings": [one["title"] for one in taken]},
+        )

@@ -37,7 +37,9 @@ class Reviewing:
         assert subject is not None
         number = run.rounds[stage.name]
         judged = run.known.get("judged", {})
-        if judged.get("of") == f"{stage.name}:{number}:{subject.sha256}:{judged.get('visit')}" and judged.get("visit") == self._visit(run):
+        if judged.get("of") == f"{stage.name}:{number}:{subject.sha256}:{judged.get('visit')}" and judged.get(
+            "visit"
+        ) == self._visit(run):
             return self._onward(tx, run, stage, subject.sha256, int(judged["attempt"]))
         seats = self._seats(run, stage)
         jobs = {seat: ask(tx, self._review_job(tx, run, stage, seat, number, subject.sha256)) for seat in seats}
@@ -74,7 +76,9 @@ class Reviewing:
             "plan_facts": run.known.get("plan_facts", ""),
         }
         queue = QUEUE_OF[JobKind.REVIEW]
-        return new_job(self.desk, run, key, JobKind.REVIEW, queue, stage=stage.name, role=seat, round=number, payload=payload)
+        return new_job(
+            self.desk, run, key, JobKind.REVIEW, queue, stage=stage.name, role=seat, round=number, payload=payload
+        )
 
     def _answer(self, run: r.Run, stage: Stage, seat: str, job: r.Job, subject: str) -> SeatAnswer:
         """The seat's last valid submission, with what it judged unopened."""
@@ -95,20 +99,45 @@ class Reviewing:
         self.ledgers.load_trees(run, code)
         return uncovered(self.desk.trees.diff(code.base_tree, code.tree), delivered)
 
-    def _again(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, without: list[str], answers: dict[str, SeatAnswer]) -> r.Run:
+    def _again(
+        self,
+        tx: Transaction,
+        run: r.Run,
+        stage: Stage,
+        subject: str,
+        without: list[str],
+        answers: dict[str, SeatAnswer],
+    ) -> r.Run:
         """One new context for a seat that gave no counting review, then a person."""
         number = run.rounds[stage.name]
         tries = dict(run.known.get("seat_tries", {}))
         why = "; ".join(f"{seat}: {answers[seat].why_not}" for seat in without)
         if any(int(tries.get(f"{seat}:{number}", 1)) >= self.desk.limits.review_attempts for seat in without):
-            return halt(self.desk, tx, run, f"no counting review of the {stage.name} by {', '.join(without)} after two contexts: {why}")
+            return halt(
+                self.desk,
+                tx,
+                run,
+                f"no counting review of the {stage.name} by {', '.join(without)} after two contexts: {why}",
+            )
         for seat in without:
             tries[f"{seat}:{number}"] = int(tries.get(f"{seat}:{number}", 1)) + 1
         run = replace(run, known={**run.known, "seat_tries": tries})
-        return take_edge(self.desk, tx, run, stage.review, f"{stage.name}.rereview", subject=subject, kinds=("no_counting_review",), facts={"why": why})
+        return take_edge(
+            self.desk,
+            tx,
+            run,
+            stage.review,
+            f"{stage.name}.rereview",
+            subject=subject,
+            kinds=("no_counting_review",),
+            facts={"why": why},
+        )
 
     def _judge(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, answers: list[SeatAnswer]) -> r.Run:
         admitted = self.ledgers.admit(tx, run, stage, subject, answers)
+        run = replace(
+            run, known={**run.known, "history": {**run.known.get("history", {}), stage.name: admitted.history}}
+        )
         reviews = tuple(
             SeatReview(
                 seat=answer.seat,
@@ -128,24 +157,48 @@ class Reviewing:
         record_gate(self.desk, tx, run, replace(result, gate=f"{stage.name}.review"), subject)
         if not admitted.open_findings:
             asking = [one.seat for one in reviews if one.verdict != "approve" or one.uncovered]
-            unproven = {answer.seat: replace(answer, review=None, problem="it asks for changes and proves none") for answer in answers}
+            unproven = {
+                answer.seat: replace(answer, review=None, problem="it asks for changes and proves none")
+                for answer in answers
+            }
             return self._again(tx, run, stage, subject, asking, unproven)
         return self._rework(tx, run, stage, subject, result, admitted.quarrel)
 
-    def _rework(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, result: GateResult, quarrel: str) -> r.Run:
+    def _rework(
+        self, tx: Transaction, run: r.Run, stage: Stage, subject: str, result: GateResult, quarrel: str
+    ) -> r.Run:
         if quarrel:
             return halt(self.desk, tx, run, quarrel)
         if not rounds_left(self.desk, run, stage):
             reasons = "; ".join(result.closed_by)
-            return halt(self.desk, tx, run, f"the {stage.name} still has open findings after {rounds_used(run, stage)} rounds: {reasons}")
+            return halt(
+                self.desk,
+                tx,
+                run,
+                f"the {stage.name} still has open findings after {rounds_used(run, stage)} rounds: {reasons}",
+            )
         run = next_round(run, stage, [])
-        return take_edge(self.desk, tx, run, stage.draft, f"{stage.name}.rework", subject=subject, kinds=("open_findings",), facts=result.as_json())
+        return take_edge(
+            self.desk,
+            tx,
+            run,
+            stage.draft,
+            f"{stage.name}.rework",
+            subject=subject,
+            kinds=("open_findings",),
+            facts=result.as_json(),
+        )
 
     def _passed(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, result: GateResult) -> r.Run:
         gate = f"{stage.name}.review" if self._asks_person(run, stage) else f"{stage.name}.unattended"
         attempt = record_gate(self.desk, tx, run, replace(result, gate=gate), subject)
         visit = self._visit(run)
-        judged = {"of": f"{stage.name}:{run.rounds[stage.name]}:{subject}:{visit}", "visit": visit, "attempt": attempt, "gate": gate}
+        judged = {
+            "of": f"{stage.name}:{run.rounds[stage.name]}:{subject}:{visit}",
+            "visit": visit,
+            "attempt": attempt,
+            "gate": gate,
+        }
         tx.nudge(Nudge.ADVANCE, run.id)
         run = replace(run, known={**run.known, "judged": judged})
         return self._onward(tx, run, stage, subject, attempt)
@@ -164,5 +217,4 @@ class Reviewing:
             return take_edge(self.desk, tx, run, workflow_of(run).after(stage), gate, subject=subject, attempt=attempt)
         if not self.publishing.shown(tx, run, stage, subject):
             return run
-        run = take_edge(self.desk, tx, run, stage.waiting, gate, subject=subject, attempt=attempt)
-        return replace(run, wakes_at=self.desk.clock.now() + self.desk.limits.approval_ms)
+        return take_edge(self.desk, tx, run, stage.waiting, gate, subject=subject, attempt=attempt)

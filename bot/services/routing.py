@@ -91,9 +91,13 @@ class Router:
             case IssueUnlabeled():
                 return self._unlabeled(tx, event)
             case IssueClosed():
-                return self._ask_state(tx, event.origin.repository.id, issue=event.issue.number, why=f"closed:{delivery.id}")
+                return self._ask_state(
+                    tx, event.origin.repository.id, issue=event.issue.number, why=f"closed:{delivery.id}"
+                )
             case PullClosed():
-                return self._ask_state(tx, event.origin.repository.id, pull=event.number, why=f"pull-closed:{delivery.id}")
+                return self._ask_state(
+                    tx, event.origin.repository.id, pull=event.number, why=f"pull-closed:{delivery.id}"
+                )
             case CommentCreated():
                 return self._commented(tx, delivery, event, asked)
             case ButtonPressed():
@@ -105,7 +109,9 @@ class Router:
             case PullHeadMoved():
                 return self._moved(tx, delivery, event.origin.repository.id, event.head_ref, event.head_sha)
             case BranchPushed():
-                return self._moved(tx, delivery, event.origin.repository.id, event.ref.removeprefix("refs/heads/"), event.after)
+                return self._moved(
+                    tx, delivery, event.origin.repository.id, event.ref.removeprefix("refs/heads/"), event.after
+                )
             case IssueEdited() | CommentDeleted() | ReviewCommentCreated():
                 return _ignored("read back when it matters: at the approval, or with its review")
             case InstallationChanged():
@@ -140,7 +146,9 @@ class Router:
                 locked = tx.runs.lock(run.id)
                 if locked is None or is_over(locked):
                     continue
-                self.commander.cancel_run(tx, locked, f"{event.origin.sender.login} removed the label {event.label}", kind="unlabel")
+                self.commander.cancel_run(
+                    tx, locked, f"{event.origin.sender.login} removed the label {event.label}", kind="unlabel"
+                )
                 ended += 1
         return _done(f"cancelled {ended} run(s)") if ended else _ignored("no living run rests on that label")
 
@@ -149,8 +157,17 @@ class Router:
         runs = [tx.runs.of_pull(repository_id, pull)] if pull else tx.runs.of_issue(repository_id, issue)
         living = [run for run in runs if run is not None and not is_over(run)]
         for run in living:
-            payload = {"pull": run.known.get("pull", 0), "closed": "pull" if pull else "issue", "issue": run.issue_number}
-            ask(tx, new_job(self.desk, run, f"state:{why}", JobKind.PULL_STATE, QUEUE_OF[JobKind.PULL_STATE], payload=payload))
+            payload = {
+                "pull": run.known.get("pull", 0),
+                "closed": "pull" if pull else "issue",
+                "issue": run.issue_number,
+            }
+            ask(
+                tx,
+                new_job(
+                    self.desk, run, f"state:{why}", JobKind.PULL_STATE, QUEUE_OF[JobKind.PULL_STATE], payload=payload
+                ),
+            )
         return _done("its state is being read") if living else _ignored("no living run")
 
     def _commented(self, tx: Transaction, delivery: r.Delivery, event: CommentCreated, asked: Asked | None) -> Verdict:
@@ -167,7 +184,12 @@ class Router:
         if not asked.is_writer(sender):
             self.commander.decline(tx, setting)
             return _done(f"{sender.login} has no write permission")
-        answers = [self.commander.misread(tx, setting, one) if isinstance(one, Misread) else self.commander.obey(tx, setting, one) for one in found]
+        answers = [
+            self.commander.misread(tx, setting, one)
+            if isinstance(one, Misread)
+            else self.commander.obey(tx, setting, one)
+            for one in found
+        ]
         return _done("; ".join(answers))
 
     def _pressed(self, tx: Transaction, delivery: r.Delivery, event: ButtonPressed, asked: Asked | None) -> Verdict:
@@ -205,8 +227,26 @@ class Router:
         if waits:
             setting = Setting.of_run(event.origin, run, delivery.id)
             return _done(self.commander.revise(tx, setting, event.body or "Changes were requested in a review."))
-        payload = {"source": "review", "pull": event.number, "review_id": event.review_id, "state": event.state, "body": event.body, "by": sender.login, "head": event.commit_sha}
-        ask(tx, new_job(self.desk, run, f"feedback:review:{event.review_id}", JobKind.FEEDBACK, QUEUE_OF[JobKind.FEEDBACK], payload=payload))
+        payload = {
+            "source": "review",
+            "pull": event.number,
+            "review_id": event.review_id,
+            "state": event.state,
+            "body": event.body,
+            "by": sender.login,
+            "head": event.commit_sha,
+        }
+        ask(
+            tx,
+            new_job(
+                self.desk,
+                run,
+                f"feedback:review:{event.review_id}",
+                JobKind.FEEDBACK,
+                QUEUE_OF[JobKind.FEEDBACK],
+                payload=payload,
+            ),
+        )
         return _done("the review is being read")
 
     def _checked(self, tx: Transaction, event: CheckCompleted) -> Verdict:
@@ -217,8 +257,24 @@ class Router:
         for number in event.pull_numbers:
             run = tx.runs.of_pull(event.origin.repository.id, number)
             if run is not None and run.state == IN_REVIEW and run.known.get("head") == event.head_sha:
-                payload = {"source": "check", "check_run_id": event.check_run_id, "name": event.name, "conclusion": event.conclusion, "head": event.head_sha}
-                ask(tx, new_job(self.desk, run, f"feedback:check:{event.check_run_id}", JobKind.FEEDBACK, QUEUE_OF[JobKind.FEEDBACK], payload=payload))
+                payload = {
+                    "source": "check",
+                    "check_run_id": event.check_run_id,
+                    "name": event.name,
+                    "conclusion": event.conclusion,
+                    "head": event.head_sha,
+                }
+                ask(
+                    tx,
+                    new_job(
+                        self.desk,
+                        run,
+                        f"feedback:check:{event.check_run_id}",
+                        JobKind.FEEDBACK,
+                        QUEUE_OF[JobKind.FEEDBACK],
+                        payload=payload,
+                    ),
+                )
                 return _done(f"the failure of {event.name} is being read")
         return _ignored("no run in review stands on that head")
 
@@ -229,5 +285,10 @@ class Router:
         if not run.known.get("pull") or head == run.known.get("head"):
             return _ignored("the head is the one we made")
         payload = {"pull": run.known["pull"], "closed": "", "issue": run.issue_number}
-        ask(tx, new_job(self.desk, run, f"head:{delivery.id}", JobKind.PULL_STATE, QUEUE_OF[JobKind.PULL_STATE], payload=payload))
+        ask(
+            tx,
+            new_job(
+                self.desk, run, f"head:{delivery.id}", JobKind.PULL_STATE, QUEUE_OF[JobKind.PULL_STATE], payload=payload
+            ),
+        )
         return _done("the head that moved is being read")

@@ -42,7 +42,17 @@ class Starter:
         tx.runs.add(run)
         ask(tx, self._snapshot_job(run, setting, now))
         self._acknowledge(tx, run, setting)
-        tx.journal.audit(at=now, kind="start", subject=run.id, body={"issue": run.issue_number, "by": sender.login, "by_id": str(sender.id), "delivery": setting.delivery_id})
+        tx.journal.audit(
+            at=now,
+            kind="start",
+            subject=run.id,
+            body={
+                "issue": run.issue_number,
+                "by": sender.login,
+                "by_id": str(sender.id),
+                "delivery": setting.delivery_id,
+            },
+        )
         tx.nudge(Nudge.ADVANCE, run.id)
         return f"run {run.id} started"
 
@@ -62,7 +72,12 @@ class Starter:
             created_at=now,
             updated_at=now,
             state_at=now,
-            known={"title": issue.title, "by_label": by_label, "start_label": labels.START, "author_id": str(issue.author.id)},
+            known={
+                "title": issue.title,
+                "by_label": by_label,
+                "start_label": labels.START,
+                "author_id": str(issue.author.id),
+            },
         )
 
     def _snapshot_job(self, run: r.Run, setting: Setting, now: int) -> r.Job:

@@ -43,8 +43,10 @@ def base(scratch: Path) -> Path:
 
 INSTALL = (
     "mkdir -p node_modules/pkg && echo made > node_modules/pkg/index.js && mkdir deps build other && touch deps/d build/b other/o",
-    "site=$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))') && echo 'answer = 42' > $site/installed.py"
-    " && echo /workspace/src > $site/app.pth",
+    (
+        "site=$(python -c 'import sysconfig; print(sysconfig.get_path(\"purelib\"))') && echo 'answer = 42' > $site/installed.py"
+        " && echo /workspace/src > $site/app.pth"
+    ),
     "printf '#!/bin/sh\\necho tool\\n' > /layer/bin/tool && chmod +x /layer/bin/tool",
 )
 

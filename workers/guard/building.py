@@ -9,10 +9,10 @@ import re
 from typing import Final
 
 from workers.guard.call import Call, Rule, anything
-from workers.guard.options import spec
+from workers.guard.options import names, spec
 from workers.guard.words import Word, literal
 
-_FREE: Final = """
+_FREE: Final = names("""
 ant autoconf autoheader automake autopep8 autoreconf ava aclocal ar as asciidoctor astyle avr-gcc bandit bats bazelisk
 behave biome black bison c++ c8 c99 cabal cargo-nextest cc checkstyle clang clang++ clang-format clang-tidy cmake codespell
 coverage cppcheck cpplint csc cucumber ctest cython cypress d8 dart dialyzer docformatter doxygen dprint elixirc elm-test
@@ -26,15 +26,17 @@ ruff run-p run-s rustc rustfmt sass sass-lint sbcl scons semgrep shellcheck shfm
 stack standardrb strip stylelint swc swiftc swiftlint tape tap taplo terser tox trial ts-node tsc tsd tsx tslint typedoc
 uglifyjs unbuffer uncrustify valgrind vite vitest vulture wdio webpack webpack-cli xcodebuild xo yamllint yacc yapf zig lerna nx turbo
 rush ng-test vue-cli-service react-scripts next nuxt documentation check-manifest validate-pyproject safety pip-audit cross
-python-config envsubst ./configure meson gmake msgfmt virtualenv inv invoke paver breeze bundle-audit phpunit karma-cli check-jsonschema
-""".split()
+python-config envsubst  msgfmt virtualenv inv invoke paver breeze bundle-audit karma-cli check-jsonschema
+""")
 
 # Per program: its first operands that are allowed (None: any script name) and those that are not.
 _SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
     "npm": (
-        "test t tst run run-script ci clean-install install-clean ic install i in add ls list ll la view show info outdated audit "
-        "why explain rebuild rb pack start stop restart build bin prefix root exec x version help dedupe ddp prune install-test "
-        "it install-ci-test cit uninstall un remove rm update up fund query doctor config",
+        (
+            "test t tst run run-script ci clean-install install-clean ic install i in add ls list ll la view show info outdated audit "
+            "why explain rebuild rb pack start stop restart build bin prefix root exec x version help dedupe ddp prune install-test "
+            "it install-ci-test cit uninstall un remove rm update up fund query doctor config"
+        ),
         "",
     ),
     "yarn": (None, "publish login logout npm owner tag team dlx link"),
@@ -42,9 +44,11 @@ _SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
     "bun": (None, "publish x upgrade"),
     "pip": ("install wheel list show freeze check download uninstall debug inspect help hash index", ""),
     "cargo": (
-        "build b test t check c clippy fmt run r bench doc d clean tree metadata fetch update add remove rm init new vendor "
-        "nextest llvm-cov tarpaulin expand udeps deny audit fix generate-lockfile locate-project pkgid verify-project version "
-        "help package install miri hack machete insta",
+        (
+            "build b test t check c clippy fmt run r bench doc d clean tree metadata fetch update add remove rm init new vendor "
+            "nextest llvm-cov tarpaulin expand udeps deny audit fix generate-lockfile locate-project pkgid verify-project version "
+            "help package install miri hack machete insta"
+        ),
         "",
     ),
     "go": ("build test vet fmt run mod get list env generate version doc tool install clean work fix help", ""),
@@ -73,7 +77,16 @@ _SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
     "nvm": ("use ls current version install", ""),
     "pyenv": ("versions version which local global", ""),
 }
-_SAME: Final = {"pip3": "pip", "pip2": "pip", "mvnw": "mvn", "gradlew": "gradle", "mvnd": "mvn", "pnpx": "npx", "bunx": "npx", "sbtn": "sbt"}
+_SAME: Final = {
+    "pip3": "pip",
+    "pip2": "pip",
+    "mvnw": "mvn",
+    "gradlew": "gradle",
+    "mvnd": "mvn",
+    "pnpx": "npx",
+    "bunx": "npx",
+    "sbtn": "sbt",
+}
 _RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "npm": ("exec", "x"),
     "yarn": ("exec",),
@@ -85,7 +98,9 @@ _RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "rye": ("run",),
     "bundle": ("exec",),
 }
-_SHARING: Final = re.compile(r"(?i)deploy|publish(?!.*local)|\brelease:|uploadarchives|^upload|bintray|sonatype|scm:|wagon:|nexus-staging|releasesign")
+_SHARING: Final = re.compile(
+    r"(?i)deploy|publish(?!.*local)|\brelease:|uploadarchives|^upload|bintray|sonatype|scm:|wagon:|nexus-staging|releasesign"
+)
 _VALUED: Final = {
     "npm": {"--prefix", "-C", "-w", "--workspace", "--loglevel", "--registry", "--cache"},
     "yarn": {"--cwd", "--mutex", "--network-timeout", "--cache-folder"},
@@ -143,11 +158,6 @@ def _run_inner(call: Call, tool: str, rest: list[Word]) -> None:
             rest.pop(0)
     if not rest:
         raise call.deny("command", f"`{call.program}` has no command to run.")
-    _local_program(call, rest)
-
-
-def _local_program(call: Call, rest: list[Word]) -> None:
-    """A program installed by the project: known ones are judged, a `@scope/name` or an unknown one is refused."""
     call.judge.command(rest)
 
 
@@ -182,14 +192,6 @@ def _module(call: Call, module: str, rest: list[Word]) -> None:
         call.judge.command([literal(module), *rest])
 
 
-def _perl_like(call: Call) -> None:
-    anything(call)
-
-
-def _coverage(call: Call) -> None:
-    anything(call)
-
-
 def _unpack(call: Call) -> None:
     for target in call.parse(spec(flags="rq9", longs="")).operands[:1]:
         call.judge.write(target, "zip.outside")
@@ -197,9 +199,15 @@ def _unpack(call: Call) -> None:
 
 def _source(call: Call) -> None:
     """Only a virtual environment's own ``activate``: it sets PATH and nothing runs that could not run anyway."""
-    if len(call.args) == 1 and re.fullmatch(r"(?:\./)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text) and ".." not in call.args[0].text:
+    if (
+        len(call.args) == 1
+        and re.fullmatch(r"(?:\./)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text)
+        and ".." not in call.args[0].text
+    ):
         return
-    raise call.deny("script", "Sourcing files is refused: run the script, or call the program by its path, as in .venv/bin/python.")
+    raise call.deny(
+        "script", "Sourcing files is refused: run the script, or call the program by its path, as in .venv/bin/python."
+    )
 
 
 BUILDING: Final[dict[str, Rule]] = {
@@ -226,7 +234,7 @@ BUILDING: Final[dict[str, Rule]] = {
 }
 
 # What these print with --version or --help comes from themselves, not from the repository they stand in.
-SELF_DESCRIBING: Final = frozenset(
-    "python python3 node npm cargo rustc go java javac gcc g++ clang make cmake git pip pip3 ruby perl php ruff mypy docker "  # noqa: SIM905
-    "kubectl helm terraform gzip gunzip tar find sed awk grep rg fd jq yq tree openssl curl wget sqlite3 psql mysql bzip2 xz".split()
+SELF_DESCRIBING: Final = names(
+    "python python3 node npm cargo rustc go java javac gcc g++ clang make cmake git pip pip3 ruby perl php ruff mypy docker "
+    "kubectl helm terraform gzip gunzip tar find sed awk grep rg fd jq yq tree openssl curl wget sqlite3 psql mysql bzip2 xz"
 )

@@ -32,7 +32,10 @@ def tar(call: Call) -> None:
         letters = args.pop(0).text
         plain = "".join(letter for letter in letters if letter not in _ARCHIVE_OPTIONS.valued)
         wanted = [letter for letter in letters if letter in _ARCHIVE_OPTIONS.valued]
-        joined = [type(value)(f"-{letter}{value.text}", value.splits, value.glob) for letter, value in zip(wanted, args, strict=False)]
+        joined = [
+            type(value)(f"-{letter}{value.text}", value.splits, value.glob)
+            for letter, value in zip(wanted, args, strict=False)
+        ]
         args = [type(w)(w.text) for w in (_dash(plain),) if plain] + joined + args[len(wanted) :]
     parsed = Call(call.program, args, call.judge).parse(_ARCHIVE_WRITES if call.writes else _ARCHIVE_OPTIONS)
     if parsed.has("version", "help"):
@@ -114,6 +117,8 @@ CHANGING: Final[dict[str, Rule]] = {
     "install": _copy,
     "ln": _link,
     "chmod": _chmod,
-    "patch": _targets(spec(flags="NEsRf", valued="pi", longs="forward dry-run quiet reverse", long_valued="strip input")),
+    "patch": _targets(
+        spec(flags="NEsRf", valued="pi", longs="forward dry-run quiet reverse", long_valued="strip input")
+    ),
     "split": _targets(spec(flags="d", valued="lbnaC", longs="numeric-suffixes"), first=1),
 }

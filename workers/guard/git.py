@@ -6,16 +6,20 @@ import re
 from typing import Final
 
 from workers.guard.call import Call, Rule, without
-from workers.guard.options import Spec, parse, spec
+from workers.guard.options import Spec, names, parse, spec
 from workers.guard.words import Word
 
-_LOOKS: Final = without("--output", "--ext-diff", "--textconv", "--show-signature", "--exec", "--upload-pack", "--filters")
+_LOOKS: Final = without(
+    "--output", "--ext-diff", "--textconv", "--show-signature", "--exec", "--upload-pack", "--filters"
+)
 _GREP: Final = without("-O", "--open-files-in-pager", "--textconv")
 _READS: Final[dict[str, Rule]] = {
     **dict.fromkeys(
-        "annotate blame check-ignore cherry count-objects describe diff diff-files diff-index diff-tree for-each-ref log "  # noqa: SIM905
-        "ls-files ls-tree merge-base name-rev range-diff rev-list rev-parse shortlog show show-branch show-ref status "
-        "var verify-pack version whatchanged check-ref-format check-attr".split(),
+        names(
+            "annotate blame check-ignore cherry count-objects describe diff diff-files diff-index diff-tree for-each-ref log "
+            "ls-files ls-tree merge-base name-rev range-diff rev-list rev-parse shortlog show show-branch show-ref status "
+            "var verify-pack version whatchanged check-ref-format check-attr"
+        ),
         _LOOKS,
     ),
     "grep": _GREP,
@@ -55,7 +59,8 @@ def git(call: Call) -> None:
     sub = Call(f"git.{command}", rest, call.judge)
     reads = _READS.get(command)
     if reads is not None:
-        return reads(sub)
+        reads(sub)
+        return
     match command:
         case "branch" | "tag":
             _named(sub)
@@ -76,7 +81,9 @@ def _named(call: Call) -> None:
     allowed = _LISTS
     if call.program == "git.tag":
         # -n takes an attached number only.
-        allowed = Spec(_LISTS.flags.replace("a", "").replace("r", "") + "n0123456789", "", _LISTS.longs, _LISTS.long_valued)
+        allowed = Spec(
+            _LISTS.flags.replace("a", "").replace("r", "") + "n0123456789", "", _LISTS.longs, _LISTS.long_valued
+        )
     parsed = parse(call.program, call.args, allowed)
     if parsed.operands and not parsed.has(*_SELECTS):
         raise call.deny("create", "With a name this creates something: list with --list and a pattern.")
@@ -91,14 +98,14 @@ def _remote(call: Call) -> None:
 
 def _config(call: Call) -> None:
     parsed = parse(call.program, call.args, _CONFIG_READ)
-    names = [call.known(word, "name") for word in parsed.operands]
+    asked = [call.known(word, "name") for word in parsed.operands]
     if parsed.has("get", "get-all", "get-regexp", "get-urlmatch"):
         return
-    if parsed.has("list", "l") or names[:1] == ["list"]:
+    if parsed.has("list", "l") or asked[:1] == ["list"]:
         return
-    if names[:1] == ["get"] and len(names) == 2:
+    if asked[:1] == ["get"] and len(asked) == 2:
         return
-    if len(names) == 1 and "." in names[0]:
+    if len(asked) == 1 and "." in asked[0]:
         return
     raise call.deny("change", "git's configuration can only be read: `git config --get NAME`.")
 
@@ -114,6 +121,8 @@ def _second(call: Call, command: str) -> None:
     }[command]
     first = call.known(call.args[0], "command") if call.args else ""
     if first not in allowed:
-        raise call.deny(first.lstrip("-") or "bare", f"Of `git {command}` only {', '.join(a for a in allowed if a)} is read.")
+        raise call.deny(
+            first.lstrip("-") or "bare", f"Of `git {command}` only {', '.join(a for a in allowed if a)} is read."
+        )
     rest: list[Word] = call.args[1:]
     _LOOKS(Call(call.program, rest, call.judge))

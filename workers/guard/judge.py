@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from workers.guard.asking import ASKING
 from workers.guard.building import BUILDING, SELF_DESCRIBING
 from workers.guard.call import Call, Rule
 from workers.guard.changing import CHANGING, tar
@@ -21,15 +22,19 @@ _BOTH: Final[dict[str, Rule]] = {**READING, "git": git, "tar": tar}
 _SYSTEM_PATH: Final = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([A-Za-z0-9_.+\[-]+)")
 _PROJECT_PATH: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_.@+-]+/)*([A-Za-z0-9_.@+-]+)")
 _MAX_NESTING: Final = 5
+_TEMPORARY: Final = "/tmp"  # noqa: S108 - a path in the sandbox, whose /tmp is its own
+# What changes which code a program runs, loads or asks, by prefix, by last part and by whole name.
 _DANGEROUS: Final = re.compile(
-    r"(?:LD|DYLD|GIT|BASH|PYTHON(?!PATH$|DONTWRITEBYTECODE$|UNBUFFERED$|HASHSEED$|WARNINGS$|IOENCODING$|UTF8$|DEVMODE$|ASYNCIODEBUG$"
-    r"|FAULTHANDLER$)|PERL|RUBY|LESS|FZF|RIPGREP|TAR|SSH|RSYNC|AWK|MALLOC|GLIBC|BAT|HIST|COMP|PROMPT|READLINE|OPENSSL|SSL|FD|ZIP"
-    r"|UNZIP|GZIP|XZ|BZIP|GREP|JQ|SUDO|DBUS|GCONV|NLS|LOC|TERMINFO|HOSTALIASES|RES|LOCALDOMAIN|JAVA_TOOL|_JAVA|JDK_JAVA)"
-    r"(?:_.*|[A-Z0-9]*)|(?:.*_)?(?:PAGER|EDITOR|PROXY|proxy|SHELL)|NODE_OPTIONS|NODE_REPL.*|PATH|CDPATH|FPATH|MANPATH|IFS|ENV"
-    r"|SHELLOPTS|VISUAL|BROWSER|HOME|PS[0-9]|SECONDS|RANDOM|SRANDOM|LINENO|OPT[A-Z]+|EPOCH.*|GLOBIGNORE|EXECIGNORE|FUNCNEST"
-    r"|FCEDIT|INPUTRC|MAIL.*|TIMEFORMAT|TMOUT|XDG_.*|DIRSTACK|UID|EUID|PPID|PIPESTATUS|FIGNORE|HOSTFILE|IGNOREEOF|_"
+    r"(?:LD|DYLD|GIT|BASH|LESS|FZF|TAR|SSH|RSYNC|MALLOC|GLIBC|BAT|COMP|PROMPT|READLINE|GCONV|SUDO|DBUS|XDG|RIPGREP)_.*"
+    r"|PYTHON(?!(?:PATH|DONTWRITEBYTECODE|UNBUFFERED|HASHSEED|WARNINGS|IOENCODING|UTF8|DEVMODE|ASYNCIODEBUG|FAULTHANDLER)$)[A-Z]+"
+    r"|PERL5?(?:OPT|LIB|DB|IO)?(?:_.*)?|RUBY(?:OPT|LIB|SHELL)|LESS[A-Z]*|AWK(?:PATH|LIBPATH)|HIST[A-Z]+"
+    r"|(?:GZIP|XZ|ZSTD|ZIP|UNZIP|BZIP2?|GREP|JQ|RIPGREP|XZ)(?:OPT|_OPT|_OPTIONS|_DEFAULTS|_CLEVEL|_CONFIG_PATH|_COLORS?)?"
+    r"|.*(?:PAGER|EDITOR|PROXY|proxy)|NODE_OPTIONS|NODE_REPL.*|NODE_PATH|(?:JAVA|_JAVA|JDK_JAVA)(?:_TOOL)?_OPTIONS"
+    r"|PATH|CDPATH|FPATH|MANPATH|MANOPT|IFS|ENV|SHELL|SHELLOPTS|BASHOPTS|VISUAL|BROWSER|HOME|PS[0-9]|SECONDS|RANDOM|SRANDOM"
+    r"|LINENO|OPTIND|OPTARG|OPTERR|EPOCH.*|GLOBIGNORE|EXECIGNORE|FUNCNEST|FCEDIT|INPUTRC|MAIL|MAILPATH|MAILCHECK|TIMEFORMAT"
+    r"|TMOUT|DIRSTACK|UID|EUID|PPID|PIPESTATUS|FIGNORE|HOSTFILE|HOSTALIASES|IGNOREEOF|NLSPATH|LOCPATH|TERMINFO(?:_DIRS)?"
+    r"|TERMCAP|RES_OPTIONS|LOCALDOMAIN|OPENSSL_(?:CONF|ENGINES|MODULES)|SSLKEYLOGFILE|_"
 )
-_HARMLESS_VARIABLES: Final = frozenset({"COMPOSE_PROJECT_NAME", "LOCALE", "RESULT", "RESULTS", "RESPONSE", "TARGET", "LOCATION", "LOCK"})
 _TEST_RUNS: Final = frozenset({"-v", "-R"})
 _ARITHMETIC: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 
@@ -52,7 +57,12 @@ class _Judge:
         self._version_or_rule(program, args)
 
     def _version_or_rule(self, program: str, args: list[Word]) -> None:
-        if program in SELF_DESCRIBING and len(args) == 1 and args[0].text in {"--version", "--help", "-V"} and args[0].known:
+        if (
+            program in SELF_DESCRIBING
+            and len(args) == 1
+            and args[0].text in {"--version", "--help", "-V"}
+            and args[0].known
+        ):
             return
         if program in {"java", "go", "node"} and [a.text for a in args] in (["-version"], ["version"], ["-v"]):
             return
@@ -66,16 +76,27 @@ class _Judge:
         rule = _BOTH.get(program) or WRAPPING.get(program)
         if rule is not None:
             return rule
+        if self.profile is Profile.REVIEWER and program in ASKING:
+            return ASKING[program]
         building = BUILDING.get(program) or CHANGING.get(program)
         if self.profile is Profile.IMPLEMENTER:
             if building is None and not program.startswith("\0"):
-                raise Denied("program.unknown", f"`{program}` is not on the list of programs: use the repository's own tools or scripts.")
+                raise Denied(
+                    "program.unknown",
+                    f"`{program}` is not on the list of programs: use the repository's own tools or scripts.",
+                )
             return building
         if program == "tee":
             return CHANGING["tee"]
         if building is None:
-            raise Denied("program.unknown", f"`{program}` is not on the list of programs that only read: use cat, grep, find, git log and the like.")
-        raise Denied("program.profile", f"`{program}` builds or changes something, which this profile does not do: read the files instead.")
+            raise Denied(
+                "program.unknown",
+                f"`{program}` is not on the list of programs that only read: use cat, grep, find, git log and the like.",
+            )
+        raise Denied(
+            "program.profile",
+            f"`{program}` builds or changes something, which this profile does not do: read the files instead.",
+        )
 
     def _program(self, text: str) -> str:
         """The program's name; a script of the project becomes a name that only an implementer may run."""
@@ -87,9 +108,13 @@ class _Judge:
             raise Denied("program.path", "Programs may only be called by their plain names here.")
         found = _PROJECT_PATH.fullmatch(text)
         if not found or ".." in text.split("/") or ".git" in text.lower().split("/"):
-            raise Denied("program.path", f"`{text}` is not in the workspace: run programs by plain name or by a path below it.")
+            raise Denied(
+                "program.path", f"`{text}` is not in the workspace: run programs by plain name or by a path below it."
+            )
         if self.strayed:
-            raise Denied("program.path", "After leaving the workspace, programs may only be called by their plain names.")
+            raise Denied(
+                "program.path", "After leaving the workspace, programs may only be called by their plain names."
+            )
         return found[1] if found[1] in BUILDING else "\0script"
 
     def script(self, source: str) -> None:
@@ -100,8 +125,12 @@ class _Judge:
         self.strayed = self.strayed or inner.strayed
 
     def assign(self, name: str) -> None:
-        if _DANGEROUS.fullmatch(name) and name not in _HARMLESS_VARIABLES:
-            raise Denied("assign.variable", f"The variable `{name}` changes what programs run or load: leave it as it is.")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise Denied("assign.subscript", "Only plain variable names can be set.")
+        if _DANGEROUS.fullmatch(name):
+            raise Denied(
+                "assign.variable", f"The variable `{name}` changes what programs run or load: leave it as it is."
+            )
 
     def redirect(self, operator: str, target: Word) -> None:
         text = target.text
@@ -111,7 +140,10 @@ class _Judge:
             raise Denied("redirect.network", "There is no network, and the shell's sockets are refused.")
         if operator in {"<", "<&"}:
             if not target.prefix and self.profile is Profile.REVIEWER:
-                raise Denied("redirect.unknown", "The file to read is only known at run time: write it out, or begin it with `./`.")
+                raise Denied(
+                    "redirect.unknown",
+                    "The file to read is only known at run time: write it out, or begin it with `./`.",
+                )
             return
         self.write(target, "redirect.write")
 
@@ -124,37 +156,52 @@ class _Judge:
         if target.splits or (UNKNOWN in text and not target.inside):
             raise Denied(rule, "The path to write is only known at run time: write it out.")
         parts = text.replace(UNKNOWN, "x").split("/")
-        temporary = text.startswith("/tmp/") and len(text) > len("/tmp/")
+        temporary = text.startswith(_TEMPORARY + "/") and len(text) > len(_TEMPORARY + "/")
         if not temporary and (self.strayed or text.startswith(("/", "~")) or not text):
             raise Denied(rule, f"`{text}` is not in the workspace: write below it, or below /tmp.")
         if ".." in parts or any(part.lower().rstrip(". ") == ".git" for part in parts):
-            raise Denied(rule, f"`{text}` leads out of the workspace or into .git: use a plain path below the workspace.")
+            raise Denied(
+                rule, f"`{text}` leads out of the workspace or into .git: use a plain path below the workspace."
+            )
 
     def enter(self, target: Word | None) -> None:
         text = target.text if target is not None else "~"
-        inside = target is not None and target.known and not text.startswith(("/", "~", "-")) and ".." not in text.split("/")
-        if not inside and text != "/tmp" and not (text.startswith("/tmp/") and ".." not in text):
+        inside = (
+            target is not None and target.known and not text.startswith(("/", "~", "-")) and ".." not in text.split("/")
+        )
+        if not inside and text != _TEMPORARY and not (text.startswith(_TEMPORARY + "/") and ".." not in text):
             self.strayed = True
 
     def test(self, words: list[Word], *, double: bool) -> None:
         texts = [word.text for word in words]
         if any(word.known and word.text in _TEST_RUNS for word in words):
-            raise Denied("test.variable", "`-v` and `-R` can run what a name holds: compare the value instead, as in [ -n \"$X\" ].")
+            raise Denied(
+                "test.variable",
+                '`-v` and `-R` can run what a name holds: compare the value instead, as in [ -n "$X" ].',
+            )
         if any("[" in t and ("$(" in t or "`" in t) for t in texts):
             raise Denied("test.subscript", "A name with a subscript can run what is in it: compare plain strings.")
         if self.profile is Profile.IMPLEMENTER:
             return
         if double and any(t in _ARITHMETIC for t in texts) and any(not w.known for w in words):
-            raise Denied("test.arithmetic", "[[ evaluates numbers as arithmetic: use [ with quotes around the variable.")
+            raise Denied(
+                "test.arithmetic", "[[ evaluates numbers as arithmetic: use [ with quotes around the variable."
+            )
         operators = [bool(re.fullmatch(r"-[a-z]{1,2}|[=!<>]=?|==|=~", t)) for t in texts]
         for place, word in enumerate(words):
             beside = operators[max(0, place - 1) : place + 2]
             if not double and (word.splits or (not word.known and len(words) > 1 and not any(beside))):
                 raise Denied("test.unknown-word", "Quote what expands in [ ], beside a plain operator.")
 
+    def declare(self) -> None:
+        if self.profile is Profile.REVIEWER:
+            raise Denied("declare", "Set a variable in front of the command that needs it: NAME=value command.")
+
     def background(self) -> None:
         if self.profile is Profile.REVIEWER:
-            raise Denied("syntax.background", "Commands may not go to the background here: run them one after the other.")
+            raise Denied(
+                "syntax.background", "Commands may not go to the background here: run them one after the other."
+            )
 
 
 def judge(command: str, profile: Profile) -> Decision:
@@ -187,4 +234,9 @@ def _answer(line: str, profile: Profile) -> dict[str, Any]:
     if not isinstance(asked, dict) or not isinstance(asked.get("command"), str):
         return {"error": 'The line has no "command" that is a text: send {"command": "..."}.'}
     decision = judge(asked["command"], profile)
-    return {"command": decision.command, "decision": decision.decision, "rule": decision.rule, "reason": decision.reason}
+    return {
+        "command": decision.command,
+        "decision": decision.decision,
+        "rule": decision.rule,
+        "reason": decision.reason,
+    }

@@ -27,19 +27,23 @@ class Spec:
     permute: bool = True
 
 
+def names(text: str) -> frozenset[str]:
+    """The names in a text, which stand with blanks between them."""
+    return frozenset(text.split())
+
+
 def spec(
     flags: str = "",
     valued: str = "",
     longs: str = "",
     long_valued: str = "",
+    *,
     words: str = "",
     word_valued: str = "",
-    *,
     permute: bool = True,
 ) -> Spec:
     """A `Spec` from lists with blanks between the names (names without dashes)."""
-    sets = (frozenset(names.split()) for names in (longs, long_valued, words, word_valued))
-    return Spec(flags, valued, *sets, permute=permute)
+    return Spec(flags, valued, names(longs), names(long_valued), names(words), names(word_valued), permute)
 
 
 @dataclass(frozen=True, slots=True)

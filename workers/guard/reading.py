@@ -6,19 +6,20 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from workers.guard.asking import QUERIES
 from workers.guard.call import Call, Rule, anything, only, without
-from workers.guard.options import Spec, spec
+from workers.guard.options import Spec, names, spec
 from workers.guard.scripts import check_awk, check_sed
 from workers.guard.verdict import Denied
 from workers.guard.words import ANYTHING, FOUND_FILE, UNKNOWN, Word
 
-_HARMLESS: Final = """
+_HARMLESS: Final = names("""
 arch b2sum basename cal cat cksum clear cmp column comm cut diff dirname du df echo egrep expand expr factor false fgrep
 fmt fold free grep groups head hexdump id join jq lsblk lscpu ls locale look md5 md5sum nl nproc numfmt od paste pgrep pr
 printenv ps pstree pwd readlink realpath rev seq sha1sum sha224sum sha256sum sha384sum sha512sum shasum sleep stat strings
 sum tac tail tr true tty type uname unexpand uptime users vmstat wc whereis which who whoami xzcat zcat zgrep bzcat
 lsb_release getconf : exit return break continue shift
-""".split()
+""")
 
 _SORT: Final = spec(
     flags="bdfghiMnRrVcCmsuz",
@@ -27,15 +28,15 @@ _SORT: Final = spec(
     "month-sort numeric-sort random-sort reverse version-sort check merge stable unique zero-terminated debug help version",
     long_valued="key field-separator buffer-size temporary-directory parallel batch-size files0-from sort random-source",
 )
-_FIND_PLAIN: Final = frozenset(
-    "-depth -d -daystart -empty -executable -false -follow -ignore_readdir_race -ls -mount -nogroup -nouser -noleaf "  # noqa: SIM905
+_FIND_PLAIN: Final = names(
+    "-depth -d -daystart -empty -executable -false -follow -ignore_readdir_race -ls -mount -nogroup -nouser -noleaf "
     "-print -print0 -prune -quit -readable -true -writable -xdev -warn -nowarn -o -or -a -and -not ! ( ) , "
-    "-H -L -P -E -X -s -x -help --help -version --version".split()
+    "-H -L -P -E -X -s -x -help --help -version --version"
 )
-_FIND_VALUED: Final = frozenset(
-    "-amin -anewer -atime -cmin -cnewer -ctime -fstype -gid -group -ilname -iname -inum -ipath -iregex -iwholename -links "  # noqa: SIM905
+_FIND_VALUED: Final = names(
+    "-amin -anewer -atime -cmin -cnewer -ctime -fstype -gid -group -ilname -iname -inum -ipath -iregex -iwholename -links "
     "-lname -maxdepth -mindepth -mmin -mtime -name -newer -path -perm -printf -regex -regextype -samefile -size -type -uid "
-    "-used -user -wholename -xtype -context -f".split()
+    "-used -user -wholename -xtype -context -f"
 )
 _FIND_EXEC: Final = frozenset({"-exec", "-execdir"})
 _FD: Final = spec(
@@ -73,14 +74,6 @@ _SED: Final = spec(
     valued="efl",
     longs="quiet silent regexp-extended separate unbuffered null-data zero-terminated posix debug sandbox help version",
     long_valued="expression file line-length",
-)
-_FZF: Final = spec(
-    flags="eixmq10h",
-    valued="nfdq",
-    longs="exact ignore-case no-ignore-case smart-case literal scheme algo extended no-extended no-sort tail disabled tiebreak "
-    "read0 print0 ansi sync multi cycle wrap no-multi-line raw track tac gap keep-right no-hscroll select-1 exit-0 "
-    "print-query help version man nth with-nth accept-nth delimiter query filter header header-lines header-first "
-    "no-color no-bold color height min-height layout reverse margin padding border style prompt pointer marker info bash zsh fish",
 )
 
 
@@ -133,7 +126,9 @@ def _find(call: Call) -> None:
         word = rest.pop(0)
         if not word.known:
             if word.may_be_option:
-                raise call.deny("unknown-word", "A word of `find` is only known at run time and could be an action: write it out.")
+                raise call.deny(
+                    "unknown-word", "A word of `find` is only known at run time and could be an action: write it out."
+                )
             starts.append(word)
         elif word.text in _FIND_PLAIN:
             continue
@@ -162,7 +157,14 @@ def _find_delete(call: Call, starts: list[Word]) -> None:
 
 
 def _find_exec(call: Call, rest: list[Word], starts: list[Word]) -> list[Word]:
-    end = next((n for n, w in enumerate(rest) if w.known and (w.text == ";" or (w.text == "+" and n and rest[n - 1].text == "{}"))), None)
+    end = next(
+        (
+            n
+            for n, w in enumerate(rest)
+            if w.known and (w.text == ";" or (w.text == "+" and n and rest[n - 1].text == "{}"))
+        ),
+        None,
+    )
     if end is None or not end:
         raise call.deny("exec", "The command of `find -exec` does not end in \\; or {} +: close it.")
     inside = call.writes
@@ -172,7 +174,9 @@ def _find_exec(call: Call, rest: list[Word], starts: list[Word]) -> list[Word]:
         except Denied:
             inside = False
     found = FOUND_FILE if inside else Word(FOUND_FILE.text)
-    command = [found if w.text == "{}" else Word(w.text.replace("{}", UNKNOWN)) if "{}" in w.text else w for w in rest[:end]]
+    command = [
+        found if w.text == "{}" else Word(w.text.replace("{}", UNKNOWN)) if "{}" in w.text else w for w in rest[:end]
+    ]
     call.judge.command(command)
     return rest[end + 1 :]
 
@@ -182,7 +186,9 @@ def _fd(call: Call) -> None:
         if word.known and word.text in {"-x", "--exec", "-X", "--exec-batch"}:
             Call(call.program, call.args[:place], call.judge).parse(_FD)
             inner = [w for w in call.args[place + 1 :] if w.text != ";"]
-            call.judge.command([Word(re.sub(r"\{[./]*\}", UNKNOWN, w.text)) if "{" in w.text else w for w in inner] + [ANYTHING])
+            call.judge.command(
+                [Word(re.sub(r"\{[./]*\}", UNKNOWN, w.text)) if "{" in w.text else w for w in inner] + [ANYTHING]
+            )
             return
     call.parse(_FD)
 
@@ -217,7 +223,12 @@ def _xxd(call: Call) -> None:
 
 def _date(call: Call) -> None:
     parsed = call.parse(
-        spec(flags="uRI", valued="drf", longs="utc universal rfc-email iso-8601 rfc-3339 help version", long_valued="date reference file")
+        spec(
+            flags="uRI",
+            valued="drf",
+            longs="utc universal rfc-email iso-8601 rfc-3339 help version",
+            long_valued="date reference file",
+        )
     )
     if any(not word.prefix.startswith("+") for word in parsed.operands):
         raise call.deny("set", "date may not set the clock: its only argument here is a +FORMAT.")
@@ -232,7 +243,7 @@ def _no_operands(allowed: Spec) -> Rule:
 
 
 def _packed(unpack: bool) -> Rule:
-    """gzip and its kin: only what goes to standard output, lists or tests."""
+    """The packers: only what goes to standard output, lists or tests."""
 
     def rule(call: Call) -> None:
         parsed = call.parse(_GZIP)
@@ -249,7 +260,9 @@ def _packed(unpack: bool) -> Rule:
 
 def _printf(call: Call) -> None:
     if call.args and (call.args[0].may_be_option and call.args[0].text != "--") and len(call.args) > 1:
-        raise call.deny("variable", "printf may not set variables, nor take a format only known at run time: write the format out.")
+        raise call.deny(
+            "variable", "printf may not set variables, nor take a format only known at run time: write the format out."
+        )
 
 
 def _read(call: Call) -> None:
@@ -260,7 +273,9 @@ def _read(call: Call) -> None:
 
 def _set(call: Call) -> None:
     for word in call.args:
-        if not re.fullmatch(r"[-+][abefhuxvECnmo]+|pipefail|errexit|nounset|xtrace|errtrace|noglob|verbose", call.known(word, "option")):
+        if not re.fullmatch(
+            r"[-+][abefhuxvECnmo]+|pipefail|errexit|nounset|xtrace|errtrace|noglob|verbose", call.known(word, "option")
+        ):
             raise call.deny("option", "set may only switch -e, -u, -x, -o pipefail and the like.")
 
 
@@ -275,46 +290,14 @@ def _unzip(call: Call) -> None:
         raise call.deny("extract", "unzip writes files: list them with -l, or print one with -p.")
 
 
-def _openssl(call: Call) -> None:
-    args = [call.known(word, "argument") for word in call.args]
-    if args[:1] == ["version"]:
-        return
-    if args[:1] != ["x509"] or "-noout" not in args:
-        raise call.deny("command", "Of openssl only `x509 -noout` is read.")
-    Call(call.program, call.args[1:], call.judge).parse(
-        spec(
-            words="noout text subject issuer dates enddate startdate serial fingerprint pubkey email hash ocsp_uri sha256 sha1",
-            word_valued="in inform nameopt certopt ext checkend",
-        )
-    )
-
-
-_SQL_FLAGS: Final = spec(
-    words="json csv table line column header noheader list html markdown box quote readonly bail batch help version safe",
-    word_valued="separator nullvalue newline",
-    longs="help version",
-)
-
-
-def _sqlite(call: Call) -> None:
-    parsed = call.parse(_SQL_FLAGS)
-    if parsed.has("help", "version"):
-        return
-    if len(parsed.operands) != 2:
-        raise call.deny("interactive", "sqlite3 needs a database and one SELECT as its last argument.")
-    sql = call.known(parsed.operands[1], "statement").strip().removesuffix(";")
-    risky = re.search(r"(?i)\b(?:load_extension|writefile|readfile|edit|fts3_tokenizer|zipfile|into|pragma|attach)\b", sql)
-    if not re.match(r"(?i)(?:select|explain|values)\b", sql) or ";" in sql or risky:
-        raise call.deny("statement", "sqlite3 may only run one SELECT without functions that write or load.")
-
-
 def _table() -> dict[str, Rule]:
-    def rows(names: str, rule: Rule) -> dict[str, Rule]:
-        return dict.fromkeys(names.split(), rule)
+    def rows(programs: str, rule: Rule) -> dict[str, Rule]:
+        return dict.fromkeys(names(programs), rule)
 
     plain: Callable[[Call], None] = anything
     return {
         **dict.fromkeys(_HARMLESS, plain),
+        **QUERIES,
         "sort": _sort,
         "sed": _sed,
         **rows("awk gawk mawk nawk", _awk),
@@ -334,18 +317,29 @@ def _table() -> dict[str, Rule]:
         "unzip": _unzip,
         "zipinfo": plain,
         "base64": only(
-            spec(flags="dDeinuh", valued="w", longs="decode encode ignore-garbage noerrcheck help version copyright", long_valued="wrap")
+            spec(
+                flags="dDeinuh",
+                valued="w",
+                longs="decode encode ignore-garbage noerrcheck help version copyright",
+                long_valued="wrap",
+            )
         ),
-        "iconv": only(spec(flags="clsV", valued="ft", longs="list silent help version", long_valued="from-code to-code")),
+        "iconv": only(
+            spec(flags="clsV", valued="ft", longs="list silent help version", long_valued="from-code to-code")
+        ),
         "printf": _printf,
         "read": _read,
         "set": _set,
         "cd": _cd,
-        "openssl": _openssl,
-        "sqlite3": _sqlite,
-        "fzf": only(_FZF),
         "bat": without("--pager", "--generate-config-file", "--diff", "--map-syntax"),
-        "shuf": only(spec(flags="erz", valued="in", longs="echo repeat zero-terminated help version", long_valued="head-count input-range")),
+        "shuf": only(
+            spec(
+                flags="erz",
+                valued="in",
+                longs="echo repeat zero-terminated help version",
+                long_valued="head-count input-range",
+            )
+        ),
     }
 
 

@@ -146,11 +146,13 @@ def _awk_without_strings(program: str) -> str:
     at = 0
     while at < len(program):
         c = program[at]
-        if c == "/" and out.rstrip().endswith((")", "++", "--")) and re.search(r"[\"#]", program[at:]):
-            raise Denied("awk.script", "A slash here may divide or begin a pattern: write this awk program in plainer awk.")
         if c == '"' or (c == "/" and _regex_may_start(out)):
             at = _closing(program, at)
             out += '""'
+        elif c == "/" and re.match(r'[^/]*["#][^/]*/', program[at + 1 :]):
+            raise Denied(
+                "awk.script", "A slash here may divide or begin a pattern: write this awk program in plainer awk."
+            )
         elif c == "#":
             end = program.find("\n", at)
             at = (end if end >= 0 else len(program)) - 1
@@ -166,7 +168,9 @@ def _awk_without_strings(program: str) -> str:
 
 def _regex_may_start(before: str) -> bool:
     # `""` stands for a string, after which a slash divides.
-    return bool(_KEYWORD_END.search(before)) or not (_OPERAND_END.search(before) or before.rstrip().endswith(('""', "++", "--")))
+    return bool(_KEYWORD_END.search(before)) or not (
+        _OPERAND_END.search(before) or before.rstrip().endswith(('""', "++", "--"))
+    )
 
 
 def _closing(program: str, start: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final, Protocol
 
 import tree_sitter_bash
@@ -20,7 +21,22 @@ MAX_BYTES: Final = 32 * 1024
 _MAX_DEPTH: Final = 40
 _LANGUAGE: Final = Language(tree_sitter_bash.language())
 _HEREDOC_WORD: Final = re.compile(r"(?P<quote>['\"]?)(?P<word>[A-Za-z_][A-Za-z0-9_]*)(?P=quote)")
-_WHOLE: Final = frozenset({"string", "raw_string", "ansi_c_string", "heredoc_body", "comment", "regex", "extglob_pattern"})
+_WHOLE: Final = frozenset(
+    {"string", "raw_string", "ansi_c_string", "heredoc_body", "comment", "regex", "extglob_pattern"}
+)
+_ONE_LINE: Final = frozenset(
+    {
+        "command",
+        "declaration_command",
+        "unset_command",
+        "file_redirect",
+        "herestring_redirect",
+        "variable_assignment",
+        "variable_assignments",
+        "concatenation",
+        "negated_command",
+    }
+)
 _SEPARATORS: Final = frozenset({";", "\n", "&", ";;"})
 # Per kind of statement: the tokens that belong to it. Its other children are statements.
 _TOKENS: Final[dict[str, frozenset[str]]] = {
@@ -59,6 +75,9 @@ class Rules(Protocol):
     def test(self, words: list[Word], *, double: bool) -> None:
         """A ``[`` or ``[[`` expression, its operators as words."""
 
+    def declare(self) -> None:
+        """``export``, ``readonly``, ``local`` or ``unset`` is used."""
+
     def background(self) -> None:
         """A command is sent to the background."""
 
@@ -66,7 +85,9 @@ class Rules(Protocol):
 def check_source(source: str) -> None:
     """Refuse what no honest command line holds and parsers disagree on."""
     if len(source.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise Denied("source.too-long", f"The command is longer than {MAX_BYTES} bytes: put it into a script or split it.")
+        raise Denied(
+            "source.too-long", f"The command is longer than {MAX_BYTES} bytes: put it into a script or split it."
+        )
     if found := _INVISIBLE.search(source):
         raise Denied(
             "source.characters",
@@ -81,10 +102,14 @@ def check_source(source: str) -> None:
 def walk(source: str, rules: Rules) -> None:
     """Judge a whole command line; raises `Denied` for the first thing that is not allowed."""
     check_source(source)
-    root = Parser(_LANGUAGE).parse(source.encode()).root_node
+    encoded = source.encode()
+    root = Parser(_LANGUAGE).parse(encoded).root_node
     if root.has_error:
-        raise Denied("syntax.error", "The command could not be parsed as a whole: write it in plainer shell, or as several.")
-    _check_gaps(root)
+        raise Denied(
+            "syntax.error", "The command could not be parsed as a whole: write it in plainer shell, or as several."
+        )
+    _check_gaps(root, encoded)
+    _check_lines(root, encoded)
     _Walk(source, rules).statement(root, 0)
 
 
@@ -100,17 +125,43 @@ def _leaves(root: Node) -> Iterator[Node]:
             waiting += reversed(node.children)
 
 
-def _check_gaps(root: Node) -> None:
-    """Between what the parser read there may be blanks only: nothing was skipped."""
-    source = root.text or b""
-    base = root.start_byte
+def _check_gaps(root: Node, source: bytes) -> None:
+    """Before, between and after what the parser read there may be blanks only: nothing was skipped."""
     # Heredoc bodies are read out of order: sort by place.
-    end = base
+    end = 0
     for leaf in sorted(_leaves(root), key=lambda n: (n.start_byte, n.end_byte)):
-        gap = source[end - base : leaf.start_byte - base].replace(b"\\\n", b" ")
-        if gap.strip(b" \t\n"):
-            raise Denied("syntax.gap", "A part of the command was not understood: write it in plainer shell.")
+        _check_gap(source[end : leaf.start_byte])
         end = max(end, leaf.end_byte)
+    _check_gap(source[end:])
+
+
+def _check_gap(gap: bytes) -> None:
+    if gap.replace(b"\\\n", b" ").strip(b" \t\n"):
+        raise Denied(
+            "syntax.gap",
+            "A part of the command was not understood: write it in plainer shell (before a heredoc, leave out a lone `-`).",
+        )
+
+
+def _check_lines(root: Node, source: bytes) -> None:
+    """A command ends with its line, a joined word has no gap, and a comment begins where a word could."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "comment" and not _may_be_comment(source[: node.start_byte]):
+            raise Denied("syntax.comment", "A # here may be part of a word: put a plain blank before it, or quote it.")
+        if node.type in _ONE_LINE or (node.type == "test_command" and node.children[0].type == "["):
+            for before, after in pairwise(node.children):
+                gap = source[before.end_byte : after.start_byte]
+                if b"\n" in gap.replace(b"\\\n", b"") or (gap and node.type == "concatenation"):
+                    raise Denied("syntax.line", "A command goes on after the end of its line: write it in one line.")
+        waiting += node.children
+
+
+def _may_be_comment(before: bytes) -> bool:
+    if re.search(rb"\\[ \t]+$", before):
+        return False
+    return not before or before.endswith((b" ", b"\t", b"\n", b";", b"(", b")", b"|", b"&"))
 
 
 class _Walk:
@@ -188,6 +239,8 @@ class _Walk:
                     self._file_redirect(child)
                 case "herestring_redirect":
                     self._herestring(child)
+                case "==" | "=~" | "=" | "!=" | "!":
+                    words.append(literal(child.type))
                 case _:
                     words.append(self._reader.read(child))
         self._rules.command(words)
@@ -277,6 +330,7 @@ class _Walk:
 
     def _declaration(self, node: Node) -> None:
         keyword, *rest = node.children
+        self._rules.declare()
         if keyword.type not in {"export", "readonly", "local"}:
             raise Denied("declare", f"`{keyword.type}` is not read: assign the variable plainly.")
         for child in rest:
@@ -295,6 +349,7 @@ class _Walk:
         self._rules.assign(name)
 
     def _unset(self, node: Node) -> None:
+        self._rules.declare()
         for child in node.children[1:]:
             if child.type != "variable_name":
                 raise Denied("unset", "Only plain variable names can be unset.")

@@ -29,7 +29,7 @@ class Decision:
         return self.decision == "allow"
 
 
-class Denied(Exception):  # noqa: N818 - a verdict that travels up, not a failure
+class Denied(Exception):
     """Raised by a rule; carries the rule's id and the sentence."""
 
     def __init__(self, rule: str, reason: str) -> None:

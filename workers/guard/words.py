@@ -20,6 +20,8 @@ _EXPANSION: Final = re.compile(
     rf"(?:(?::?[-+?]|##?|%%?|//?|\^\^?|,,?)[^`$(){{}}\\\"'\[\]]*|:[0-9]+(?::[0-9]+)?)?\}}"
 )
 _ANSI: Final = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
+# After a dollar these begin no expansion.
+_NO_NAME: Final = frozenset('" |)/.,:;]')
 _GLOB: Final = frozenset("*?[")
 
 
@@ -108,7 +110,9 @@ class WordReader:
         parts = [self.read(child) for child in node.children]
         text = "".join(part.text for part in parts)
         braces = any(c.type == "word" and "{" in _source(c) for c in node.children) and text != "{}"
-        splits = any(part.splits for part in parts) or (braces and bool(re.search(r"\{.*(,|\.\.).*\}", text, re.DOTALL)))
+        splits = any(part.splits for part in parts) or (
+            braces and bool(re.search(r"\{.*(,|\.\.).*\}", text, re.DOTALL))
+        )
         return Word(text, splits=splits, glob=any(part.glob for part in parts))
 
     def _string(self, node: Node) -> Word:
@@ -128,6 +132,8 @@ class WordReader:
                     # "$@" alone may be no word or many.
                     if _source(child) in {"$@", "${@}"}:
                         return Word(UNKNOWN, splits=True)
+                case "$" if _after(node, child) in _NO_NAME:
+                    text += "$"
                 case _:
                     _refuse(child)
         return literal(text)
@@ -143,6 +149,11 @@ class WordReader:
 
 def _source(node: Node) -> str:
     return (node.text or b"").decode()
+
+
+def _after(node: Node, child: Node) -> str:
+    end = child.end_byte - node.start_byte
+    return (node.text or b"")[end : end + 1].decode(errors="replace")
 
 
 def _between(node: Node, start: int, end: int) -> str:
@@ -179,7 +190,9 @@ def _ansi(raw: str) -> str:
             continue
         escaped = next(characters, "")
         if escaped not in _ANSI:
-            raise Denied("syntax.ansi", "Only \\n, \\t, \\\\ and quotes are read in $'...': write the characters themselves.")
+            raise Denied(
+                "syntax.ansi", "Only \\n, \\t, \\\\ and quotes are read in $'...': write the characters themselves."
+            )
         out += _ANSI[escaped]
     return out
 

@@ -29,8 +29,6 @@ def _env(call: Call) -> None:
     while rest and (found := _ASSIGNMENT.match(rest[0].prefix)):
         call.judge.assign(found[1])
         rest.pop(0)
-    for name in parsed.values("u", "unset"):
-        call.judge.assign(call.known(name, "variable"))
     if rest:
         _inner(call, rest)
 
@@ -52,7 +50,10 @@ def _nice(call: Call) -> None:
     args = call.args
     if args and args[0].known and re.fullmatch(r"-[0-9]+", args[0].text):
         args = args[1:]
-    _inner(call, Call(call.program, args, call.judge).parse(spec(valued="n", long_valued="adjustment", permute=False)).operands)
+    _inner(
+        call,
+        Call(call.program, args, call.judge).parse(spec(valued="n", long_valued="adjustment", permute=False)).operands,
+    )
 
 
 def _command(call: Call) -> None:
@@ -80,7 +81,9 @@ def _xargs(call: Call) -> None:
     if not command:
         return
     for mark in marks:
-        command = [Word(w.text.replace(mark, UNKNOWN), w.splits, w.glob) if mark and mark in w.text else w for w in command]
+        command = [
+            Word(w.text.replace(mark, UNKNOWN), w.splits, w.glob) if mark and mark in w.text else w for w in command
+        ]
     if not marks:
         command.append(ANYTHING)
     _inner(call, command)
@@ -99,13 +102,18 @@ def _shell(call: Call) -> None:
         elif _SHELL.fullmatch(option):
             text = True
         elif not _SHELL_FLAGS.fullmatch(option) and option not in {"--norc", "--noprofile"}:
-            raise call.deny("option", f"The option `{option}` of `{call.program}` is not on the list: give the command with -c.")
+            raise call.deny(
+                "option", f"The option `{option}` of `{call.program}` is not on the list: give the command with -c."
+            )
     if not rest:
         raise call.deny("stdin", f"`{call.program}` would run whatever comes in: write the commands out.")
     first = rest.pop(0)
     if not text:
-        return _script_file(call, first)
+        _script_file(call, first)
+        return
     source = call.known(first, "script")
+    if call.program == "zsh" and not re.fullmatch(r"[A-Za-z0-9 ./_:,@%+|&;'\"-]*", source):
+        raise call.deny("script", "zsh reads patterns that run code: use bash, or plain words only.")
     if any(not word.known for word in rest) and not call.writes:
         raise call.deny("unknown-word", f"Arguments of `{call.program} -c` must be written out.")
     if rest and not call.writes:
@@ -124,7 +132,9 @@ def _xvfb(call: Call) -> None:
     _inner(
         call,
         call.parse(
-            spec(flags="a", valued="sn", longs="auto-servernum", long_valued="server-args server-num wait", permute=False)
+            spec(
+                flags="a", valued="sn", longs="auto-servernum", long_valued="server-args server-num wait", permute=False
+            )
         ).operands,
     )
 

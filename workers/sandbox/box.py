@@ -208,13 +208,14 @@ class Sandbox:
             elif path.is_dir():
                 yield from ("--ro-bind", str(path), str(path))
         yield from ("--ro-bind", str(self._etc), "/etc")
-        yield from self.toolchain.mounts()
         yield from _proc()
         yield from ("--dev", "/dev")
         # Memory in these is no process's, so each has a size.
         for place in ("/tmp", "/dev/shm", _HOME):  # noqa: S108  # the sandbox's own
             yield from ("--perms", "1777" if place != _HOME else "0700", "--size", str(256 << 20), "--tmpfs", place)
         yield from ("--symlink", "/tmp", "/var/tmp")  # noqa: S108
+        # After /tmp, since a prefix may lie below it.
+        yield from self.toolchain.mounts()
         if layer is not None:
             yield from ("--bind" if layer_writable else "--ro-bind", str(layer.path), LAYER_INSIDE)
         yield from _workspace(tree, layer, writable=writable)

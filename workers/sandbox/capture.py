@@ -162,9 +162,8 @@ class Running:
             exit_code = _TIMED_OUT if timed_out else _KILLED
         elif self._reported() is None and exit_code < 128:
             raise self._refused(output)
-        else:
-            exit_code = self._process.returncode
-            note = "" if group is None else group.verdict()
+        elif group is not None:
+            note = group.verdict()
         kept, truncated = output.result()
         return Outcome(exit_code, kept, truncated, timed_out, note)
 

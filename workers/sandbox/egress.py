@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +35,13 @@ _IDLE_S = 900.0
 _CONNECTIONS = 64
 _CHUNK = 1 << 16
 _USER = "sandbox"
+_PROXY_VARIABLES = (
+    "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PIP_PROXY", "npm_config_proxy",
+    "npm_config_https_proxy", "CARGO_HTTP_PROXY",
+)  # fmt: skip
+# Installers bring certificates of their own, and would not trust an authority that only this machine knows.
+_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+_AUTHORITY_VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +183,10 @@ class EgressSocket:
     def environment(self) -> Mapping[str, str]:
         """Variables that lead well-behaved programs here; others find no network at all."""
         url = f"http://{_USER}:{self._token}@127.0.0.1:{PORT_INSIDE}"
-        names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "PIP_PROXY")
-        more = ("npm_config_proxy", "npm_config_https_proxy", "CARGO_HTTP_PROXY")
-        return dict.fromkeys((*names, *more), url) | {
-            "no_proxy": "localhost,127.0.0.1",
-            "NO_PROXY": "localhost,127.0.0.1",
-        }
+        values = dict.fromkeys(_PROXY_VARIABLES, url) | dict.fromkeys(("no_proxy", "NO_PROXY"), "localhost,127.0.0.1")
+        if Path(_AUTHORITIES).exists():
+            values |= dict.fromkeys(_AUTHORITY_VARIABLES, _AUTHORITIES)
+        return values
 
     def _drop_channel(self) -> None:
         for end in self._channel or ():

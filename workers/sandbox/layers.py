@@ -55,14 +55,31 @@ def layer_environment() -> tuple[tuple[str, ...], Mapping[str, str]]:
     }
 
 
-# The project's packages come first, then what the toolchain brings (pytest).
-_PREPARE = r"""set -e
-python -m venv --system-site-packages /layer/venv
-mkdir -p /layer/bin
-for site in /layer/venv/lib/python*/site-packages; do
-  echo "/opt/toolchain/lib/${site#/layer/venv/lib/}" > "$site/_toolchain.pth"
-done
+# What `python -m venv` does in seven seconds: it installs its bundled wheels with pip, where unpacking is enough.
+# The project's packages come first on sys.path, then what the toolchain brings (pytest).
+_PREPARE = """
+import ensurepip, glob, os, sys, sysconfig, venv, zipfile
+venv.create("/layer/venv", system_site_packages=True, symlinks=True)
+version = "python" + sysconfig.get_python_version()
+site = f"/layer/venv/lib/{version}/site-packages"
+bundled = os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+wheels = [w for d in (bundled, "/usr/share/python-wheels") for w in glob.glob(d + "/*.whl")]
+wanted = {os.path.basename(w).split("-")[0]: w for w in wheels if os.path.basename(w).startswith(("pip-", "setuptools-"))}
+if "pip" not in wanted:
+    sys.exit("this interpreter brings no pip wheel; install its ensurepip (Debian: python3-venv)")
+for wheel in wanted.values():
+    zipfile.ZipFile(wheel).extractall(site)
+with open(site + "/_toolchain.pth", "w") as file:
+    file.write(f"/opt/toolchain/lib/{version}/site-packages\\n")
+os.makedirs("/layer/bin", exist_ok=True)
+for name in ("pip", "pip3"):
+    path = "/layer/venv/bin/" + name
+    with open(path, "w") as file:
+        file.write('#!/bin/sh\\nexec /layer/venv/bin/python -m pip "$@"\\n')
+    os.chmod(path, 0o755)
 """
+# Unset while installing, so that what is installed is compiled once and not at every start.
+_WHILE_INSTALLING = {"PYTHONDONTWRITEBYTECODE": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +157,22 @@ def _fill(
     copy = building / "tree"
     copy_tree(tree, copy)
     layer = _layer(building, None)
+    lines = [("python", "-c", _PREPARE), *(("/bin/bash", "-c", command) for command in commands)]
     with egress.open() as door:
-        for command in (_PREPARE, *commands):
-            ran = sandbox.run(
-                command, tree=copy, writable=True, layer=layer, layer_writable=True, limits=limits, egress=door
+        for argv in lines:
+            ran = sandbox.run_argv(
+                argv,
+                tree=copy,
+                writable=True,
+                layer=layer,
+                layer_writable=True,
+                limits=limits,
+                egress=door,
+                env=_WHILE_INSTALLING,
             )
             if ran.exit_code != 0:
-                shown = command if command is not _PREPARE else "python -m venv"
                 text = ran.output.decode("utf-8", "replace")[-_TAIL_CHARACTERS:]
+                shown = "python -m venv" if argv[0] == "python" else argv[-1]
                 raise SetupFailed(shown, ran.exit_code, f"{text}\n{ran.note}".strip())
     for name in _new_directories(tree, copy):
         (copy / name).rename(building / "captured" / name)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
-from bot.adapters.storage.stops import repository_of, runs_on, stopped
+from bot.adapters.storage.stops import run_stopped, runs_on
 from bot.adapters.tables import QUEUED, RUNNING, deliveries, jobs, outbox
 from bot.domain.errors import InternalError, StaleFence
 from bot.ports.records import Job
@@ -18,7 +18,7 @@ _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": 0}
 
 def _may_run() -> sa.ColumnElement[bool]:
     """No stop stands over the job's run and it is not paused; a job without a run passes, else nobody could resume."""
-    halted = stopped(run_id=jobs.c.run_id, repository_key=repository_of(jobs.c.run_id))
+    halted = run_stopped(jobs.c.run_id)
     return sa.or_(jobs.c.run_id.is_(None), sa.and_(sa.not_(halted), runs_on(jobs.c.run_id)))
 
 

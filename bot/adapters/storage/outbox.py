@@ -29,7 +29,7 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
     """An earlier row of the same order key is undone."""
     earlier = outbox.alias("earlier")
     found = sa.select(sa.literal(1)).where(
-        sa.text(UNDONE.replace("state", "earlier.state").replace("held", "earlier.held")),
+        sa.text(UNDONE),  # unqualified names mean the innermost table, which is this one
         earlier.c.repository_id == outbox.c.repository_id,
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.installation_id == outbox.c.installation_id,
@@ -42,7 +42,7 @@ def _somebody_sends(now: int) -> sa.ColumnElement[bool]:
     """Another row of the installation is on its way under a live lease."""
     other = outbox.alias("other")
     found = sa.select(sa.literal(1)).where(
-        sa.text(SENDING.replace("state", "other.state")),
+        sa.text(SENDING),
         other.c.installation_id == outbox.c.installation_id,
         other.c.lease_until > now,
         other.c.id != outbox.c.id,
@@ -169,9 +169,7 @@ class SqlOutbox:
     def _bury_if_changed(self, row_id: int, hashed: str, now: int) -> None:
         update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.payload_sha256 != hashed, _goes(now))
         why = "The stored payload is not the one that was hashed and decided; it is never sent."
-        self._link.run(
-            update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0)
-        )
+        self._link.run(update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0))
 
     def _wrote(self, installation_id: int, now: int) -> None:
         """Pacing counts from the last write's start or end."""
@@ -235,5 +233,7 @@ class SqlOutbox:
         newest = sa.select(*_COLUMNS).order_by(outbox.c.id.desc()).limit(limit)
         if not states:
             return self._link.all(OutboxRow, newest)
-        found = [row for state in set(states) for row in self._link.all(OutboxRow, newest.where(outbox.c.state == state))]
+        found = [
+            row for state in set(states) for row in self._link.all(OutboxRow, newest.where(outbox.c.state == state))
+        ]
         return sorted(found, key=lambda row: row.id, reverse=True)[:limit]

@@ -29,9 +29,7 @@ class SqlPlaces:
         self._link.upsert(repositories, values_of(row), key=("id",), update=changing)
 
     def installation(self, installation_id: int) -> Installation | None:
-        return self._link.one(
-            Installation, sa.select(*_INSTALLATION).where(installations.c.id == installation_id)
-        )
+        return self._link.one(Installation, sa.select(*_INSTALLATION).where(installations.c.id == installation_id))
 
     def repository(self, repository_id: int) -> Repository | None:
         return self._link.one(Repository, sa.select(*_REPOSITORY).where(repositories.c.id == repository_id))
@@ -39,5 +37,7 @@ class SqlPlaces:
     def set_wip(self, repository_id: int, wip: int) -> None:
         """At least one run at a time."""
         if wip < 1:
-            raise InternalError(f"A limit of {wip} runs would stop repository {repository_id}: use a stop switch for that.")
+            raise InternalError(
+                f"A limit of {wip} runs would stop repository {repository_id}: use a stop switch for that."
+            )
         self._link.run(sa.update(repositories).where(repositories.c.id == repository_id).values(wip=wip))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -28,9 +27,13 @@ class LockKind(IntEnum):
     EDGES = 0x4306
 
 
-@lru_cache
-def _fields(record: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(record))
+_names: dict[type[Any], tuple[str, ...]] = {}
+
+
+def _fields(record: type[Any]) -> tuple[str, ...]:
+    if record not in _names:
+        _names[record] = tuple(field.name for field in dataclasses.fields(record))
+    return _names[record]
 
 
 def columns_of(table: sa.Table, record: type) -> list[sa.Column[Any]]:
@@ -50,7 +53,7 @@ class Link:
         self._connection = connection
         self.is_postgres = connection.dialect.name == "postgresql"
 
-    def run(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+    def run(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         """Execute; errors as `bot.adapters.storage.engine.in_our_words` has them."""
         with our_errors():
             result = self._connection.execute(statement, parameters)
@@ -65,7 +68,7 @@ class Link:
         """Every row as a record; the statement selects at least the record's fields."""
         names = _fields(record)
         with our_errors():
-            found: Sequence[Mapping[str, Any]] = self._connection.execute(statement).mappings().all()
+            found = self._connection.execute(statement).mappings().all()
         return [record(**{name: row[name] for name in names}) for row in found]
 
     def one(self, record: type[Record], statement: sa.Executable) -> Record | None:

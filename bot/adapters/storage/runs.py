@@ -105,11 +105,15 @@ class SqlRuns(SqlLaw):
             .scalar_subquery()
         )
         joined = runs.join(approvals, approvals.c.run_id == runs.c.id)
-        return sa.select(runs.c.id).select_from(joined).where(
-            runs.c.repository_id == repository_id,
-            runs.c.state == approvals.c.stage + ".approval",
-            approvals.c.used_at == 0,
-            approvals.c.subject_sha256 == newest,
+        return (
+            sa.select(runs.c.id)
+            .select_from(joined)
+            .where(
+                runs.c.repository_id == repository_id,
+                runs.c.state == approvals.c.stage + ".approval",
+                approvals.c.used_at == 0,
+                approvals.c.subject_sha256 == newest,
+            )
         )
 
     def started_today(self, repository_id: int, requester_id: int, since: int) -> int:

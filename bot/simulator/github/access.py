@@ -118,7 +118,12 @@ class Authority:
                 self.public_key_pem,
                 algorithms=["RS256"],
                 # GitHub's own clock judges, which is not this machine's in every test.
-                options={"require": ["exp", "iat", "iss"], "verify_exp": False, "verify_iat": False, "verify_iss": False},
+                options={
+                    "require": ["exp", "iat", "iss"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_iss": False,
+                },
             )
         except jwt.PyJWTError as error:
             raise AuthError("A JSON web token could not be decoded") from error
@@ -129,7 +134,9 @@ class Authority:
         if claims["exp"] > now + JWT_SECONDS + CLOCK_DRIFT_SECONDS:
             raise AuthError("'Expiration time' claim ('exp') is too far in the future")
         if not isinstance(claims["iat"], int) or claims["iat"] > now + CLOCK_DRIFT_SECONDS:
-            raise AuthError("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+            raise AuthError(
+                "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
+            )
 
     def mint(self, permissions: dict[str, str], repositories: frozenset[int] | None, now: float) -> TokenRecord:
         """A new token."""

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 from bot.simulator.github.access import TokenRecord
-from bot.simulator.github.effects import Actor
+from bot.simulator.github.effects import Actor, Scene
 from bot.simulator.github.model import Issue, Pull, Repository
 from bot.simulator.github.world import World
 
@@ -56,9 +56,9 @@ class Call:
     accept: str = ""
 
     @property
-    def actor(self) -> Actor:
-        """Our App: nobody else calls the API here."""
-        return Actor(self.world.bot, self.world.app)
+    def scene(self) -> Scene:
+        """Our App acts in the repository of the path: nobody else calls the API here."""
+        return Scene(self.world, self.repository, Actor(self.world.bot, self.world.app))
 
     @property
     def repository(self) -> Repository:
@@ -94,7 +94,7 @@ class Call:
         number = max(1, int(self.query.get("page", 1)))
         shown = [render(one) for one in items[(number - 1) * size : number * size]]
         last = max(1, -(-len(items) // size))
-        targets = {}
+        targets: dict[str, int] = {}
         if number > 1:
             targets |= {"prev": number - 1, "first": 1}
         if number < last:

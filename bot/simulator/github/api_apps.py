@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from bot.simulator.github import render
 from bot.simulator.github.access import LEVELS, Authority
@@ -95,7 +95,8 @@ class AppApi:
         found = [one for one in wanted if one is not None]
         if len(found) != len(wanted) or not found:
             raise Refusal(
-                422, "There is at least one repository that does not exist or is not accessible to the parent installation."
+                422,
+                "There is at least one repository that does not exist or is not accessible to the parent installation.",
             )
         return found
 

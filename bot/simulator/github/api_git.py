@@ -140,7 +140,7 @@ def create_commit(call: Call) -> Answer:
     for parent in body.get("parents", []):
         if not git.has(parent, "commit"):
             raise Refusal(422, "Parent SHA does not exist or is not a commit object")
-    own = effects_pulls.person(call.world, call.actor)
+    own = effects_pulls.person(call.scene)
     author = _person(body.get("author"), own)
     committer = _person(body.get("committer"), author if body.get("author") else own)
     sha = git.write_commit(body["tree"], body.get("parents", []), author, committer, body["message"])
@@ -191,7 +191,7 @@ def create_ref(call: Call) -> Answer:
     if git.ref_clashes(name):
         raise Refusal(422, "Reference update failed")
     _may_point(call, sha)
-    effects.move_ref(call.world, call.repository, name, sha, call.actor)
+    effects.move_ref(call.scene, name, sha)
     return Answer(201, render_git.ref(call.world, call.repository, name, sha))
 
 
@@ -204,7 +204,7 @@ def update_ref(call: Call) -> Answer:
     _may_point(call, sha)
     if not call.body.get("force") and not git.is_ancestor(before, sha):
         raise Refusal(422, "Update is not a fast forward")
-    effects.move_ref(call.world, call.repository, name, sha, call.actor)
+    effects.move_ref(call.scene, name, sha)
     return Answer(200, render_git.ref(call.world, call.repository, name, sha))
 
 
@@ -218,7 +218,8 @@ def _may_point(call: Call, sha: str) -> None:
     known = {_workflows(git, head) for head in git.refs("refs/heads/").values()}
     if _workflows(git, sha) not in known:
         raise Refusal(
-            403, f"refusing to allow a GitHub App to create or update workflow `{WORKFLOWS}` without `workflows` permission"
+            403,
+            f"refusing to allow a GitHub App to create or update workflow `{WORKFLOWS}` without `workflows` permission",
         )
 
 

@@ -80,21 +80,19 @@ def update_issue(call: Call) -> Answer:
     if len(body.get("body") or "") > BODY_CHARACTERS:
         raise invalid("Issue", "body", "custom", "body is too long (maximum is 65536 characters)")
     title = body.get("title")
-    effects.edit_issue(
-        call.world, call.repository, issue, call.actor, None if title is None else str(title), body.get("body")
-    )
+    effects.edit_issue(call.scene, issue, None if title is None else str(title), body.get("body"))
     if "labels" in body:
         _set_labels(call, issue, [one if isinstance(one, str) else one["name"] for one in body["labels"] or []])
     if "state" in body:
-        effects.set_state(call.world, call.repository, issue, call.actor, body["state"], body.get("state_reason"))
+        effects.set_state(call.scene, issue, body["state"], body.get("state_reason"))
     return Answer(200, _issue(call, issue))
 
 
 def _set_labels(call: Call, issue: Issue, names: list[str]) -> None:
     wanted = {name.casefold() for name in names}
     for one in [label for label in issue.labels if label.name.casefold() not in wanted]:
-        effects.remove_label(call.world, call.repository, issue, call.actor, one)
-    effects.add_labels(call.world, call.repository, issue, call.actor, names)
+        effects.remove_label(call.scene, issue, one)
+    effects.add_labels(call.scene, issue, names)
 
 
 # Comments
@@ -104,9 +102,7 @@ def _set_labels(call: Call, issue: Issue, names: list[str]) -> None:
 def list_comments(call: Call) -> Answer:
     since, issue = _since(call), call.issue
     found = [
-        one
-        for one in issue.comments
-        if (since is None or int(one.updated) >= since) and not call.fresh(one.created)
+        one for one in issue.comments if (since is None or int(one.updated) >= since) and not call.fresh(one.created)
     ]
     return call.listed(found, lambda one: _comment(call, issue, one))
 
@@ -131,7 +127,7 @@ def list_all_comments(call: Call) -> Answer:
 @HANDLERS("issues/create-comment")
 def create_comment(call: Call) -> Answer:
     issue = call.issue
-    one = effects.create_comment(call.world, call.repository, issue, call.actor, checked_body(call.body["body"]))
+    one = effects.create_comment(call.scene, issue, checked_body(call.body["body"]))
     shown = _comment(call, issue, one)
     return Answer(201, shown, {"Location": shown["url"]})
 
@@ -146,13 +142,13 @@ def update_comment(call: Call) -> Answer:
     issue, one = _own_comment(call)
     if one.user is not call.world.bot:
         raise Refusal(403, "Resource not accessible by integration")
-    effects.edit_comment(call.world, call.repository, issue, one, call.actor, checked_body(call.body["body"]))
+    effects.edit_comment(call.scene, issue, one, checked_body(call.body["body"]))
     return Answer(200, _comment(call, issue, one))
 
 
 @HANDLERS("issues/delete-comment")
 def delete_comment(call: Call) -> Answer:
-    effects.delete_comment(call.world, call.repository, *_own_comment(call), call.actor)
+    effects.delete_comment(call.scene, *_own_comment(call))
     return Answer(204)
 
 
@@ -160,7 +156,7 @@ def delete_comment(call: Call) -> Answer:
 
 
 def _react(call: Call, given: list[Reaction]) -> Answer:
-    one, new = effects.react(call.world, given, call.actor, call.body["content"])
+    one, new = effects.react(call.scene, given, call.body["content"])
     return Answer(201 if new else 200, render.reaction(call.world, one))
 
 
@@ -232,7 +228,7 @@ def add_labels(call: Call) -> Answer:
     names = [one if isinstance(one, str) else one["name"] for one in given]
     if any(not name.strip() or len(name) > LABEL_CHARACTERS for name in names):
         raise invalid("Label", "name")
-    effects.add_labels(call.world, call.repository, call.issue, call.actor, names)
+    effects.add_labels(call.scene, call.issue, names)
     return Answer(200, [_label(call, one) for one in call.issue.labels])
 
 
@@ -241,5 +237,5 @@ def remove_label(call: Call) -> Answer:
     issue, one = call.issue, call.repository.label(call.parameters["name"])
     if one is None or one not in issue.labels:
         raise Refusal(404, "Label does not exist")
-    effects.remove_label(call.world, call.repository, issue, call.actor, one)
+    effects.remove_label(call.scene, issue, one)
     return Answer(200, [_label(call, each) for each in issue.labels])

@@ -44,16 +44,12 @@ def create_pull(call: Call) -> Answer:
         raise Refusal(422, "Draft pull requests are not supported in this repository.")
     if any(one.head == head and one.base == base and issue.state == "open" for issue, one in within.pulls()):
         message = f"A pull request already exists for {within.owner.login}:{head}."
-        raise Refusal(
-            422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}]
-        )
+        raise Refusal(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}])
     if _nothing_to_merge(within, head, base):
         message = f"No commits between {base} and {head}"
-        raise Refusal(
-            422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}]
-        )
+        raise Refusal(422, "Validation Failed", [{"resource": "PullRequest", "code": "custom", "message": message}])
     issue, pull = effects_pulls.open_pull(
-        call.world, within, call.actor, head, base, title, body.get("body"), bool(body.get("draft"))
+        call.scene, head, base, title, body=body.get("body"), draft=bool(body.get("draft"))
     )
     shown = _full(call, issue, pull)
     return Answer(201, shown, {"Location": shown["url"]})
@@ -105,9 +101,9 @@ def update_pull(call: Call) -> Answer:
         if sha is None:
             raise invalid("PullRequest", "base")
         pull.base, pull.base_sha = base, sha
-    effects.edit_issue(call.world, call.repository, issue, call.actor, body.get("title"), body.get("body"))
+    effects.edit_issue(call.scene, issue, body.get("title"), body.get("body"))
     if "state" in body:
-        effects.set_state(call.world, call.repository, issue, call.actor, body["state"])
+        effects.set_state(call.scene, issue, body["state"])
     return Answer(200, _full(call, issue, pull))
 
 
@@ -115,9 +111,7 @@ def update_pull(call: Call) -> Answer:
 def list_files(call: Call) -> Answer:
     _, pull = call.pull
     found = render_pulls.pull_changes(call.repository, pull)
-    return call.listed(
-        found, lambda one: render_git.diff_entry(call.world, call.repository, one, pull.head_sha)
-    )
+    return call.listed(found, lambda one: render_git.diff_entry(call.world, call.repository, one, pull.head_sha))
 
 
 @HANDLERS("pulls/list-commits")
@@ -137,7 +131,7 @@ def request_reviewers(call: Call) -> Answer:
         if login.casefold() not in call.world.accounts or call.repository.level(login) == "none":
             raise Refusal(422, "Reviews may only be requested from collaborators.")
     logins = (call.body or {}).get("reviewers", [])
-    effects_pulls.request_reviewers(call.world, call.repository, issue, pull, call.actor, logins)
+    effects_pulls.request_reviewers(call.scene, issue, pull, logins)
     return Answer(201, render_pulls.pull_simple(call.world, call.repository, issue, pull))
 
 
@@ -195,7 +189,7 @@ def reply(call: Call) -> Answer:
     if to is None:
         raise Refusal(404, "Not Found")
     body = checked_body(call.body["body"])
-    one = effects_pulls.reply(call.world, call.repository, issue, pull, call.actor, to, body)
+    one = effects_pulls.reply(call.scene, issue, pull, to, body)
     return Answer(201, _line_comment(call, issue, one))
 
 
@@ -238,9 +232,7 @@ def create_check(call: Call) -> Answer:
         within.git.commit(fields["head_sha"])
     except MissingObject as error:
         raise Refusal(422, f"No commit found for SHA: {fields['head_sha']}") from error
-    run = effects_pulls.create_check_run(
-        call.world, within, call.world.app, call.actor, fields["name"], fields["head_sha"], fields
-    )
+    run = effects_pulls.create_check_run(call.scene, call.world.app, fields["name"], fields["head_sha"], fields)
     return Answer(201, _check(call, run))
 
 
@@ -250,7 +242,7 @@ def update_check(call: Call) -> Answer:
     if run.app is not call.world.app:
         why = "check run can only be modified by the GitHub App that created it."
         raise Refusal(403, f"Invalid app_id `{call.world.app.id}` - {why}")
-    effects_pulls.update_check_run(call.world, call.repository, run, call.actor, _check_fields(call, creates=False))
+    effects_pulls.update_check_run(call.scene, run, _check_fields(call, creates=False))
     return Answer(200, _check(call, run))
 
 
@@ -303,13 +295,9 @@ def list_checks_of_suite(call: Call) -> Answer:
 def list_suites(call: Call) -> Answer:
     sha, app_id = commit_of(call, call.parameters["ref"]), call.query.get("app_id")
     found = [
-        one
-        for one in call.repository.suites.values()
-        if one.head_sha == sha and app_id in {None, str(one.app.id)}
+        one for one in call.repository.suites.values() if one.head_sha == sha and app_id in {None, str(one.app.id)}
     ]
-    return call.counted(
-        "check_suites", found, lambda one: render_pulls.check_suite(call.world, call.repository, one)
-    )
+    return call.counted("check_suites", found, lambda one: render_pulls.check_suite(call.world, call.repository, one))
 
 
 @HANDLERS("checks/get-suite")

@@ -74,7 +74,9 @@ def get_content(call: Call) -> Answer:
         return Answer(200, data, {"Content-Type": "application/vnd.github.raw; charset=utf-8"})
     if entry.mode == LINK:
         return Answer(200, shown | {"target": data.decode("utf-8", "replace")})
-    return Answer(200, shown | (render_git.encoded(data) if len(data) <= CONTENT_BYTES else {"encoding": "none", "content": ""}))
+    return Answer(
+        200, shown | (render_git.encoded(data) if len(data) <= CONTENT_BYTES else {"encoding": "none", "content": ""})
+    )
 
 
 def _followed(within: Repository, tree: str, path: str, link: Entry) -> Entry:

@@ -24,18 +24,27 @@ class Actor:
     app: AppRecord | None = None
 
 
-def emit(world: World, within: Repository, event: str, action: str | None, actor: Actor, **rest: Any) -> None:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where a change happens, and who makes it."""
+
+    world: World
+    within: Repository
+    actor: Actor
+
+
+def emit(scene: Scene, event: str, action: str | None, **rest: Any) -> None:
     """Tells of a change when our App subscribes to it: the given objects, and what each delivery carries."""
-    if event not in world.app.events:
+    if event not in scene.world.app.events:
         return
     payload: dict[str, Any] = {} if action is None else {"action": action}
     payload |= rest
-    payload["repository"] = render.repository(world, within)
-    if within.owner.kind == "Organization":
-        payload["organization"] = organization(world, within.owner)
-    payload["sender"] = render.account(world, actor.account)
-    payload["installation"] = {"id": world.installation_id, "node_id": node_id("I", world.installation_id)}
-    world.emit(Event(event, payload))
+    payload["repository"] = render.repository(scene.world, scene.within)
+    if scene.within.owner.kind == "Organization":
+        payload["organization"] = organization(scene.world, scene.within.owner)
+    payload["sender"] = render.account(scene.world, scene.actor.account)
+    payload["installation"] = {"id": scene.world.installation_id, "node_id": node_id("I", scene.world.installation_id)}
+    scene.world.emit(Event(event, payload))
 
 
 def organization(world: World, owner: Account) -> dict[str, Any]:
@@ -47,30 +56,28 @@ def organization(world: World, owner: Account) -> dict[str, Any]:
     return base | links | members | {"avatar_url": f"{world.url}/avatars/{owner.id}", "description": None}
 
 
-def emit_issue(world: World, within: Repository, issue: Issue, action: str, actor: Actor, **rest: Any) -> None:
+def emit_issue(scene: Scene, issue: Issue, action: str, **rest: Any) -> None:
     """An `issues` event, or for a pull request a `pull_request` event."""
     if issue.pull is None:
-        emit(world, within, "issues", action, actor, issue=render.issue(world, within, issue), **rest)
+        emit(scene, "issues", action, issue=render.issue(scene.world, scene.within, issue), **rest)
     else:
-        shown = render_pulls.pull_full(world, within, issue, issue.pull)
-        emit(world, within, "pull_request", action, actor, number=issue.number, pull_request=shown, **rest)
+        shown = render_pulls.pull_full(scene.world, scene.within, issue, issue.pull)
+        emit(scene, "pull_request", action, number=issue.number, pull_request=shown, **rest)
 
 
 # Issues
 
 
-def open_issue(world: World, within: Repository, number: int, title: str, body: str | None, actor: Actor) -> Issue:
+def open_issue(scene: Scene, number: int, title: str, body: str | None) -> Issue:
     """A new issue."""
-    now = world.clock()
-    issue = Issue(world.new_id(), number, title, body, actor.account, now, now, actor.app)
-    within.issues[number] = issue
-    emit_issue(world, within, issue, "opened", actor)
+    now = scene.world.clock()
+    issue = Issue(scene.world.new_id(), number, title, body, scene.actor.account, now, now, scene.actor.app)
+    scene.within.issues[number] = issue
+    emit_issue(scene, issue, "opened")
     return issue
 
 
-def edit_issue(
-    world: World, within: Repository, issue: Issue, actor: Actor, title: str | None, body: str | None
-) -> None:
+def edit_issue(scene: Scene, issue: Issue, title: str | None, body: str | None) -> None:
     """A new title or body, of a pull request too; None keeps what is there."""
     changes: dict[str, Any] = {}
     if title is not None and title != issue.title:
@@ -80,79 +87,68 @@ def edit_issue(
         changes["body"] = {"from": issue.body or ""}
         issue.body = body
     if changes:
-        world.touch(issue)
-        emit_issue(world, within, issue, "edited", actor, changes=changes)
+        scene.world.touch(issue)
+        emit_issue(scene, issue, "edited", changes=changes)
 
 
-def set_state(
-    world: World,
-    within: Repository,
-    issue: Issue,
-    actor: Actor,
-    state: Literal["open", "closed"],
-    reason: str | None = None,
-) -> None:
+def set_state(scene: Scene, issue: Issue, state: Literal["open", "closed"], reason: str | None = None) -> None:
     """Closes or reopens an issue or pull request."""
     if issue.state == state:
         return
     issue.state = state
     closed = state == "closed"
     issue.state_reason = None if issue.pull else (reason or ("completed" if closed else "reopened"))
-    issue.closed, issue.closed_by = (world.clock(), actor.account) if closed else (None, None)
-    world.touch(issue)
-    emit_issue(world, within, issue, "closed" if closed else "reopened", actor)
+    issue.closed, issue.closed_by = (scene.world.clock(), scene.actor.account) if closed else (None, None)
+    scene.world.touch(issue)
+    emit_issue(scene, issue, "closed" if closed else "reopened")
 
 
 # Comments and reactions
 
 
-def create_comment(world: World, within: Repository, issue: Issue, actor: Actor, body: str) -> Comment:
+def create_comment(scene: Scene, issue: Issue, body: str) -> Comment:
     """A new comment."""
-    now = world.clock()
-    comment = Comment(world.new_id(), issue.number, actor.account, body, now, now, actor.app)
+    now = scene.world.clock()
+    comment = Comment(scene.world.new_id(), issue.number, scene.actor.account, body, now, now, scene.actor.app)
     issue.comments.append(comment)
-    world.touch(issue)
-    _emit_comment(world, within, issue, comment, "created", actor)
+    scene.world.touch(issue)
+    _emit_comment(scene, issue, comment, "created")
     return comment
 
 
-def edit_comment(world: World, within: Repository, issue: Issue, comment: Comment, actor: Actor, body: str) -> None:
+def edit_comment(scene: Scene, issue: Issue, comment: Comment, body: str) -> None:
     """Another body; the same one changes nothing."""
     if body == comment.body:
         return
     before, comment.body = comment.body, body
     comment.edits += 1
-    comment.updated = world.clock()
-    _emit_comment(world, within, issue, comment, "edited", actor, changes={"body": {"from": before}})
+    comment.updated = scene.world.clock()
+    _emit_comment(scene, issue, comment, "edited", changes={"body": {"from": before}})
 
 
-def delete_comment(world: World, within: Repository, issue: Issue, comment: Comment, actor: Actor) -> None:
+def delete_comment(scene: Scene, issue: Issue, comment: Comment) -> None:
     """Takes a comment away."""
     issue.comments.remove(comment)
-    _emit_comment(world, within, issue, comment, "deleted", actor)
+    _emit_comment(scene, issue, comment, "deleted")
 
 
-def _emit_comment(
-    world: World, within: Repository, issue: Issue, comment: Comment, action: str, actor: Actor, **rest: Any
-) -> None:
+def _emit_comment(scene: Scene, issue: Issue, comment: Comment, action: str, **rest: Any) -> None:
     emit(
-        world,
-        within,
+        scene,
         "issue_comment",
         action,
-        actor,
-        issue=render.issue(world, within, issue),
-        comment=render.comment(world, within, issue, comment),
+        issue=render.issue(scene.world, scene.within, issue),
+        comment=render.comment(scene.world, scene.within, issue, comment),
         **rest,
     )
 
 
-def react(world: World, given: list[Reaction], actor: Actor, content: str) -> tuple[Reaction, bool]:
+def react(scene: Scene, given: list[Reaction], content: str) -> tuple[Reaction, bool]:
     """A reaction; the one that is there when this account gave it before. The second value says whether it is new."""
     for one in given:
-        if one.user is actor.account and one.content == content:
+        if one.user is scene.actor.account and one.content == content:
             return one, False
-    reaction = Reaction(world.new_id(), actor.account, content, world.clock())
+    reaction = Reaction(scene.world.new_id(), scene.actor.account, content, scene.world.clock())
     given.append(reaction)
     return reaction, True
 
@@ -160,46 +156,46 @@ def react(world: World, given: list[Reaction], actor: Actor, content: str) -> tu
 # Labels
 
 
-def add_labels(world: World, within: Repository, issue: Issue, actor: Actor, names: Iterable[str]) -> None:
+def add_labels(scene: Scene, issue: Issue, names: Iterable[str]) -> None:
     """Sets labels; those that are set stay as they are, those that are missing in the repository are made."""
     for name in names:
-        label = world.label(within, name)
+        label = scene.world.label(scene.within, name)
         if label not in issue.labels:
             issue.labels.append(label)
-            world.touch(issue)
-            emit_issue(world, within, issue, "labeled", actor, label=render.label(world, within, label))
+            scene.world.touch(issue)
+            emit_issue(scene, issue, "labeled", label=render.label(scene.world, scene.within, label))
 
 
-def remove_label(world: World, within: Repository, issue: Issue, actor: Actor, label: Label) -> None:
+def remove_label(scene: Scene, issue: Issue, label: Label) -> None:
     """Takes a label off."""
     issue.labels.remove(label)
-    world.touch(issue)
-    emit_issue(world, within, issue, "unlabeled", actor, label=render.label(world, within, label))
+    scene.world.touch(issue)
+    emit_issue(scene, issue, "unlabeled", label=render.label(scene.world, scene.within, label))
 
 
 # Refs
 
 
-def move_ref(world: World, within: Repository, name: str, sha: str, actor: Actor) -> None:
+def move_ref(scene: Scene, name: str, sha: str) -> None:
     """Makes or moves a ref by its full name; a branch's open pull requests follow, and `push` is told first."""
-    before = within.git.ref(name)
+    before = scene.within.git.ref(name)
     if before == sha:
         return
-    within.git.set_ref(name, sha)
-    _emit_push(world, within, name, before, sha, actor)
+    scene.within.git.set_ref(name, sha)
+    _emit_push(scene, name, before, sha)
     branch = name.removeprefix("refs/heads/")
     if branch == name:
         return
-    for issue, pull in within.pulls():
+    for issue, pull in scene.within.pulls():
         if issue.state != "open":
             continue
         if pull.base == branch:
             pull.base_sha = sha
         if pull.head == branch:
             old, pull.head_sha = pull.head_sha, sha
-            within.git.set_ref(f"refs/pull/{issue.number}/head", sha)
-            world.touch(issue)
-            emit_issue(world, within, issue, "synchronize", actor, before=old, after=sha)
+            scene.within.git.set_ref(f"refs/pull/{issue.number}/head", sha)
+            scene.world.touch(issue)
+            emit_issue(scene, issue, "synchronize", before=old, after=sha)
 
 
 def pushed(within: Repository, before: str | None, after: str) -> list[Commit]:
@@ -210,25 +206,23 @@ def pushed(within: Repository, before: str | None, after: str) -> list[Commit]:
     return list(reversed(fresh[:PUSH_COMMITS]))
 
 
-def _emit_push(world: World, within: Repository, name: str, before: str | None, after: str, actor: Actor) -> None:
-    page = render.html_url(world, within)
-    head = render_git.push_commit(world, within, within.git.commit(after))
-    commits = [render_git.push_commit(world, within, one) for one in pushed(within, before, after)]
+def _emit_push(scene: Scene, name: str, before: str | None, after: str) -> None:
+    page = render.html_url(scene.world, scene.within)
+    head = render_git.push_commit(scene.world, scene.within, scene.within.git.commit(after))
+    commits = [render_git.push_commit(scene.world, scene.within, one) for one in pushed(scene.within, before, after)]
     emit(
-        world,
-        within,
+        scene,
         "push",
         None,
-        actor,
         ref=name,
         before=before or ZERO,
         after=after,
         created=before is None,
         deleted=False,
-        forced=before is not None and not within.git.is_ancestor(before, after),
+        forced=before is not None and not scene.within.git.is_ancestor(before, after),
         base_ref=None,
         compare=f"{page}/compare/{(before or ZERO)[:12]}...{after[:12]}",
         commits=commits,
         head_commit=head,
-        pusher={"name": actor.account.login, "email": None},
+        pusher={"name": scene.actor.account.login, "email": None},
     )

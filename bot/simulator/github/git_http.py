@@ -9,7 +9,9 @@ from typing import Final
 
 from bot.simulator.github.git_objects import GitRepository, environment
 
-PATH: Final = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+?)(?:\.git)?(?P<rest>/info/refs|/git-upload-pack|/git-receive-pack)")
+PATH: Final = re.compile(
+    r"/(?P<owner>[^/]+)/(?P<name>[^/]+?)(?:\.git)?(?P<rest>/info/refs|/git-upload-pack|/git-receive-pack)"
+)
 
 
 @dataclass(frozen=True, slots=True)

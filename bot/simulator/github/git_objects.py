@@ -273,9 +273,7 @@ class GitRepository:
         rows = [line.partition(" ") for line in head.split("\n") if not line.startswith(" ")]
         values = {key: value for key, _, value in rows}
         parents = tuple(value for key, _, value in rows if key == "parent")
-        return Commit(
-            sha, values["tree"], parents, _person(values["author"]), _person(values["committer"]), message
-        )
+        return Commit(sha, values["tree"], parents, _person(values["author"]), _person(values["committer"]), message)
 
     def history(self, sha: str) -> list[Commit]:
         """A commit and all its ancestors, newest first by date."""

@@ -91,7 +91,10 @@ def _operation(row: Mapping[str, Any]) -> Operation:
     pattern, end = "", 0
     for found in _PARAMETER.finditer(template):
         name = found.group(1)
-        pattern += re.escape(template[end : found.start()]) + f"(?P<{name}>{'.*' if name == 'path' else '.+' if name in GREEDY else '[^/]+'})"
+        pattern += (
+            re.escape(template[end : found.start()])
+            + f"(?P<{name}>{'.*' if name == 'path' else '.+' if name in GREEDY else '[^/]+'})"
+        )
         end = found.end()
     pattern += re.escape(template[end:])
     literals = sum(1 for part in template.split("/") if part and "{" not in part)
@@ -183,7 +186,9 @@ def _undocumented(schemas: Iterable[Mapping[str, Any]], value: Any, at: str) -> 
     for one in flat:
         for name, schema in one.get("properties", {}).items():
             documented.setdefault(name, []).append(schema)
-    free = not documented or any(isinstance(one.get("additionalProperties"), dict) and one["additionalProperties"] for one in flat)
+    free = not documented or any(
+        isinstance(one.get("additionalProperties"), dict) and one["additionalProperties"] for one in flat
+    )
     found: list[str] = []
     for name, one in value.items():
         if name in documented:

@@ -150,7 +150,9 @@ class Pruner:
             return node
         node = self._resolve(node)
         kept = {
-            key: {name: self._schema(one) for name, one in value.items()} if key == "properties" else self._schema(value)
+            key: {name: self._schema(one) for name, one in value.items()}
+            if key == "properties"
+            else self._schema(value)
             for key, value in node.items()
             if key not in PROSE and key != "nullable" and not key.startswith("x-")
         }

@@ -53,7 +53,9 @@ def pull_simple(world: World, within: Repository, issue: Issue, pull: Pull) -> d
         "html_url": page,
         "diff_url": f"{page}.diff",
         "patch_url": f"{page}.patch",
-        **{f"{name}_url": links[name] for name in ("issue", "commits", "review_comments", "review_comment", "comments")},
+        **{
+            f"{name}_url": links[name] for name in ("issue", "commits", "review_comments", "review_comment", "comments")
+        },
         "statuses_url": links["statuses"],
         "number": issue.number,
         "state": issue.state,

@@ -225,7 +225,9 @@ class Deliverer:
             code, answer = fault.status, ""
         else:
             code, answer = self._post(delivery.body, headers)
-        status = "OK" if 200 <= code < 300 else f"Invalid HTTP Response: {code}" if code else "failed to connect to host"
+        status = (
+            "OK" if 200 <= code < 300 else f"Invalid HTTP Response: {code}" if code else "failed to connect to host"
+        )
         with self._changed:
             number = HOOK_ID + 1000 + len(self._attempts)
             took = time.monotonic() - started

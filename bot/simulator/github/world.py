@@ -36,7 +36,10 @@ APP_EVENTS: Final = (
     "push",
 )
 # GitHub's defaults of a new repository, first of them only: enough for colours and descriptions to be there.
-DEFAULT_LABELS: Final = (("bug", "d73a4a", "Something isn't working"), ("enhancement", "a2eeef", "New feature or request"))
+DEFAULT_LABELS: Final = (
+    ("bug", "d73a4a", "Something isn't working"),
+    ("enhancement", "a2eeef", "New feature or request"),
+)
 COLOR: Final = "ededed"
 FIRST_ID: Final = 1_000_001
 

@@ -1,0 +1,176 @@
+"""Finds and replaces secrets: values that Conductor holds, and whatever the rules know (I9).
+
+A replacement is stable and says what stood there: ``[secret:aws-key:3f2a]``, with a run's tag ``[secret:aws-key:3f2a:r7]``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.redaction.contexts import CONTEXT_RULES, assignments, private_keys
+from bot.redaction.rules import Found
+from bot.redaction.vendors import VENDOR_RULES
+from bot.redaction.views import View, views_of
+
+SHORTEST_HELD: Final = 4
+"""Characters of the shortest value that can be held: anything shorter would be found in every text."""
+
+SHORTEST_HELD_LINE: Final = 20
+"""Lines of a held value of several lines (a key file) are looked for one by one from this length on."""
+
+_KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
+# Lower is surer: what Conductor holds, then formats, then places.
+_HELD, _PEM, _VENDOR, _CONTEXT, _ASSIGNED = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A secret: its kind, its span in the text (``text[start:end]``, as encoded there) and four hex digits that tell it apart."""
+
+    kind: str
+    start: int
+    end: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A text without its secrets, and what was found, in the order of the text, with spans of the original."""
+
+    text: str
+    found: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    start: int
+    end: int
+    rank: int
+    kind: str
+    value: str
+
+
+class Redactor:
+    """Redacts with the rules and with ``held``, values by kind. ``tag`` marks the placeholders of one run.
+
+    Pure and safe to share between threads; neither ``repr`` nor errors show a held value. Raises ValueError for a kind or
+    tag that does not fit a placeholder, and for a held value of fewer than SHORTEST_HELD characters; empty ones are ignored.
+    """
+
+    def __init__(self, held: Mapping[str, str] | None = None, tag: str = "") -> None:
+        if not _TAG.fullmatch(tag):
+            raise ValueError(f"the tag {tag[:80]!r} must be letters, digits and hyphens, 64 at most")
+        self._tag = tag
+        self._needles = tuple(needle for kind, value in (held or {}).items() for needle in _needles(kind, value))
+        ending = f":{re.escape(tag)}" if tag else ""
+        self._own = re.compile(r"\[secret:[a-z0-9][a-z0-9-]{0,39}:[0-9a-f]{4}" + ending + r"\]")
+
+    def __repr__(self) -> str:
+        return f"Redactor(held={len({kind for kind, _, _ in self._needles})} kinds, tag={self._tag!r})"
+
+    def redact(self, text: str) -> Redacted:
+        """Replaces every secret. A text that was redacted stays as it is."""
+        found = self.find(text)
+        parts: list[str] = []
+        done = 0
+        for match in found:
+            parts += [text[done : match.start], self.placeholder(match)]
+            done = match.end
+        return Redacted("".join((*parts, text[done:])), found)
+
+    def find(self, text: str) -> tuple[Match, ...]:
+        """Every secret, in the order of the text; spans do not overlap."""
+        hits = {hit for view in views_of(text) for hit in self._hits(view)}
+        own = [(match.start(), match.end()) for match in self._own.finditer(text)]
+        merged = _merge(sorted(_outside(sorted(hits, key=_order), own), key=_order))
+        return tuple(Match(hit.kind, hit.start, hit.end, self._digest(hit.value)) for hit in merged)
+
+    def placeholder(self, match: Match) -> str:
+        """What stands for a match."""
+        return f"[secret:{match.kind}:{match.digest}{':' + self._tag if self._tag else ''}]"
+
+    def placeholders(self, text: str) -> int:
+        """How many placeholders with this redactor's tag stand in ``text``: an edit must not bring in more of them."""
+        return sum(1 for _ in self._own.finditer(text))
+
+    def _digest(self, value: str) -> str:
+        data = value.encode("utf-8", "surrogatepass")
+        if self._tag:
+            return hmac.new(self._tag.encode(), data, hashlib.sha256).hexdigest()[:4]
+        return hashlib.sha256(data).hexdigest()[:4]
+
+    def _hits(self, view: View) -> Iterator[_Hit]:
+        text = view.text
+        for kind, needle, value in self._needles:
+            start = text.find(needle)
+            while start >= 0:
+                yield _Hit(*view.origin(start, start + len(needle)), _HELD, kind, value)
+                start = text.find(needle, start + len(needle))
+        for rank, found in _rule_hits(text):
+            yield _Hit(*view.origin(found.start, found.end), rank, found.kind, text[found.start : found.end])
+
+
+def _rule_hits(text: str) -> Iterator[tuple[int, Found]]:
+    lower = text.lower()
+    if len(lower) != len(text):
+        # A few letters grow when lowered; rules only ask whether ASCII words occur, so ASCII alone is lowered then.
+        lower = text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    yield from ((_PEM, found) for found in private_keys(text, lower))
+    yield from ((_VENDOR, found) for rule in VENDOR_RULES for found in rule.search(text, lower))
+    yield from ((_CONTEXT, found) for rule in CONTEXT_RULES for found in rule.search(text, lower))
+    yield from ((_ASSIGNED, found) for found in assignments(text, lower))
+
+
+def _needles(kind: str, value: str) -> Iterator[tuple[str, str, str]]:
+    """What to look for in every view: the value, its UTF-8 bytes read as Latin-1 (as decoded views show it), its lines."""
+    if not _KIND.fullmatch(kind):
+        raise ValueError(f"the kind {kind[:80]!r} must be lower-case letters, digits and hyphens, 40 at most")
+    stripped = value.strip()
+    if not stripped:
+        return
+    if len(stripped) < SHORTEST_HELD:
+        raise ValueError(
+            f"the held value of kind {kind!r} has fewer than {SHORTEST_HELD} characters: choose a longer secret"
+        )
+    lines = [line.strip() for line in stripped.splitlines()]
+    wanted = [stripped, "\n".join(lines), "\r\n".join(lines)]
+    wanted += [line for line in lines if len(line) >= SHORTEST_HELD_LINE and not line.startswith("-----")]
+    bytewise = [one.encode("utf-8", "surrogatepass").decode("latin-1") for one in wanted]
+    for needle in dict.fromkeys((*wanted, *bytewise)):
+        yield kind, needle, stripped
+
+
+def _order(hit: _Hit) -> tuple[int, int, int, str, str]:
+    return hit.start, -hit.end, hit.rank, hit.kind, hit.value
+
+
+def _outside(hits: list[_Hit], own: list[tuple[int, int]]) -> Iterator[_Hit]:
+    """Hits that are not about our own placeholders. Both lists are in order, so one pass is enough."""
+    at = 0
+    for hit in hits:
+        while at < len(own) and own[at][1] <= hit.start:
+            at += 1
+        if at < len(own) and own[at][0] <= hit.start and hit.end <= own[at][1] and hit.rank != _HELD:
+            continue
+        if at < len(own) and hit.rank >= _CONTEXT and hit.start < own[at][1] and own[at][0] < hit.end:
+            continue
+        yield hit
+
+
+def _merge(hits: list[_Hit]) -> list[_Hit]:
+    """Joins overlapping spans, so that no rest of any stays; the surest hit, then the longest, names what is there."""
+    merged: list[_Hit] = []
+    for hit in hits:
+        last = merged[-1] if merged else None
+        if last is None or hit.start >= last.end:
+            merged.append(hit)
+            continue
+        best = min(last, hit, key=lambda one: (one.rank, one.start - one.end))
+        merged[-1] = _Hit(last.start, max(last.end, hit.end), best.rank, best.kind, best.value)
+    return merged

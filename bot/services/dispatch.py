@@ -1,0 +1,302 @@
+"""The sender: takes rows in order, decides once more over fresh facts, sends the very bytes that were hashed, and settles (I1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.domain.errors import ConductorError, InternalError, StaleFence
+from bot.domain.repo_config import ConfigError, parse_config
+from bot.domain.subject import sha256_of
+from bot.policy.decide import Decision, decide, decision_sha256
+from bot.ports import records as r
+from bot.ports.github import (
+    Approved,
+    GitHubBusy,
+    GitHubLimited,
+    GitHubReader,
+    GitHubRefused,
+    GitHubWriter,
+    OutboxWrite,
+    Place,
+    Sent,
+    approve,
+)
+from bot.ports.queue import Nudge
+from bot.ports.storage import Transaction
+from bot.services.desk import Desk
+from bot.services.write_facts import facts_at_sending
+
+log = structlog.get_logger()
+
+CONFIG_PATH = ".github/conductor.yml"
+PACED = frozenset(
+    {
+        "comment.create",
+        "comment.reply",
+        "comment.update",
+        "pull.create",
+        "pull.update",
+        "branch.create",
+        "branch.update",
+        "check_run.create",
+        "check_run.update",
+        "pull.ready",
+    }
+)
+"""Kinds that GitHub counts as content."""
+FRESH_KINDS = frozenset({"branch.create", "branch.update", "pull.create", "pull.ready"})
+"""Kinds whose decision also reads the default branch's configuration as it is now."""
+YOUNG_MS = 60_000
+NOT_FOUND_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One installation at a time, one row at a time. Any number of processes may run it; the rows' leases keep them apart."""
+
+    desk: Desk
+    reader: GitHubReader
+    writer: GitHubWriter
+    batch: int = 50
+
+    def dispatch(self, installation_id: int) -> None:
+        """Send what may go now, a batch at most; nudges itself for the rest."""
+        for _ in range(self.batch):
+            if not self._one(installation_id):
+                return
+        with self.desk.storage.begin() as tx:
+            tx.nudge(Nudge.DISPATCH, str(installation_id))
+
+    def _one(self, installation_id: int) -> bool:
+        desk = self.desk
+        now = desk.clock.now()
+        with desk.storage.begin() as tx:
+            waiting = tx.outbox.next(installation_id, now)
+            if waiting is None or not self._paced(tx, waiting, now):
+                return False
+            again = waiting.state == "sending"
+            row = tx.outbox.claim(
+                waiting.id,
+                owner=desk.owner,
+                now=now,
+                lease_ms=desk.limits.lease_ms,
+                answers_stop=waiting.dedupe_key.startswith("stop:"),
+            )
+        if row is None:
+            return False
+        unknown = again or bool(row.response.get("unknown"))
+        try:
+            return self._send(row, unknown)
+        except StaleFence:
+            log.warning("row_taken_over", row=row.id)
+            return True
+
+    def _paced(self, tx: Transaction, row: r.OutboxRow, now: int) -> bool:
+        """A second between content writes (a setting); the sweeper comes back for what had to wait."""
+        installation = tx.places.installation(row.installation_id)
+        if installation is None or self.desk.limits.pacing_ms == 0 or row.kind not in PACED:
+            return True
+        due = installation.last_write_at + self.desk.limits.pacing_ms
+        if due > now:
+            tx.outbox.block(row.installation_id, due)
+            return False
+        tx.places.wrote(row.installation_id, now)
+        return True
+
+    def _send(self, row: r.OutboxRow, unknown: bool) -> bool:
+        write = OutboxWrite(
+            row_id=row.id,
+            kind=row.kind,
+            target=row.target,
+            body=row.payload,
+            payload_sha256=row.payload_sha256,
+            dedupe_key=row.dedupe_key,
+            token=row.token,
+            place=self._place(row),
+            created_at=row.created_at,
+        )
+        if row.run_id is not None and not self._is_active(row):
+            self._settle(row, state="allowed", not_before=0, reason="dry-run")
+            return False
+        try:
+            approved = self._approve(row, write)
+        except GitHubLimited as limit:
+            return self._limited(row, limit, unknown=unknown)
+        except GitHubBusy as busy:
+            return self._later(row, busy, unknown=unknown)
+        except (GitHubRefused, InternalError) as broken:
+            self._settle(row, state="dead", reason=broken.sentence)
+            return True
+        if isinstance(approved, Decision):
+            return self._denied(row, approved)
+        try:
+            sent = self.writer.send(approved, retry=unknown)
+        except GitHubLimited as limit:
+            return self._limited(row, limit, unknown=unknown)
+        except GitHubBusy as busy:
+            return self._later(row, busy, unknown=True)
+        except GitHubRefused as refused:
+            return self._refused(row, refused)
+        except InternalError as broken:
+            self._settle(row, state="dead", reason=broken.sentence)
+            return True
+        self._confirm(row, sent)
+        return True
+
+    def _place(self, row: r.OutboxRow) -> Place:
+        with self.desk.storage.read() as tx:
+            repository = tx.places.repository(row.repository_id)
+        name = repository.full_name if repository is not None else ""
+        return Place(row.installation_id, row.repository_id, name)
+
+    def _is_active(self, row: r.OutboxRow) -> bool:
+        with self.desk.storage.read() as tx:
+            run = tx.runs.get(row.run_id or "")
+        return run is None or run.mode != "dry-run"
+
+    def _approve(self, row: r.OutboxRow, write: OutboxWrite) -> Approved[OutboxWrite] | Decision:
+        """Decide again; an answer other than the stored one denies."""
+        if sha256_of(row.payload) != row.payload_sha256:
+            raise InternalError(
+                f"outbox row {row.id} holds other bytes than were hashed; it is not sent", {"row": str(row.id)}
+            )
+        mode, protected = ("", ()) if row.kind not in FRESH_KINDS else self._fresh_config(write.place)
+        with self.desk.storage.read() as tx:
+            run = tx.runs.get(row.run_id) if row.run_id else None
+            repository = tx.places.repository(row.repository_id)
+            assert repository is not None
+            facts = facts_at_sending(self.desk, tx, run, repository, row, mode=mode or "active", protected=protected)
+        decision = decide(self.desk.policies, facts)
+        name = decision_sha256(row.kind, row.installation_id, row.repository_id, row.target, row.payload_sha256)
+        if name != row.decision_sha256:
+            raise InternalError(
+                f"outbox row {row.id} is not what was decided about; it is not sent", {"row": str(row.id)}
+            )
+        if not decision.allowed or facts.mode == "dry-run":
+            return decision
+        return approve(write, decision, name)
+
+    def _fresh_config(self, place: Place) -> tuple[str, tuple[str, ...]]:
+        """Mode and protected paths of the default branch now; the stricter of then and now holds. Unreadable means dry-run."""
+        text = self.reader.file_at(place, CONFIG_PATH, self.reader.default_branch(place))
+        try:
+            config = parse_config(None if text is None else text.decode("utf-8", "replace"))
+        except ConfigError:
+            return "dry-run", ()
+        return str(config.mode), tuple(config.protected)
+
+    def _confirm(self, row: r.OutboxRow, sent: Sent) -> None:
+        now = self.desk.clock.now()
+        with self.desk.storage.begin() as tx:
+            response = {**row.response, "status": sent.status, **dict(sent.facts)}
+            response.pop("unknown", None)
+            tx.outbox.settle(
+                row.id,
+                fence=row.fence,
+                state="confirmed",
+                now=now,
+                response=response,
+                github_id=sent.github_id,
+                github_url=sent.url,
+            )
+            tx.journal.audit(
+                at=now,
+                kind="sent",
+                subject=f"outbox:{row.id}",
+                body={
+                    "kind": row.kind,
+                    "target": row.target,
+                    "payload_sha256": row.payload_sha256,
+                    "github_id": sent.github_id,
+                    "status": sent.status,
+                },
+            )
+            self._wake(tx, row)
+
+    def _wake(self, tx: Transaction, row: r.OutboxRow) -> None:
+        if row.run_id:
+            tx.runs.wake(row.run_id, self.desk.clock.now())
+            tx.nudge(Nudge.ADVANCE, row.run_id)
+
+    def _settle(
+        self,
+        row: r.OutboxRow,
+        *,
+        state: str,
+        reason: str = "",
+        not_before: int = 0,
+        response: dict[str, object] | None = None,
+    ) -> None:
+        now = self.desk.clock.now()
+        with self.desk.storage.begin() as tx:
+            tx.outbox.settle(
+                row.id,
+                fence=row.fence,
+                state=state,
+                now=now,
+                reason=self.desk.redactor.redact(reason).text,
+                not_before=not_before,
+                response=response,
+            )
+            if state in {"dead", "denied"}:
+                tx.journal.audit(
+                    at=now,
+                    kind=state,
+                    subject=f"outbox:{row.id}",
+                    body={"kind": row.kind, "target": row.target, "reason": reason},
+                )
+            self._wake(tx, row)
+
+    def _denied(self, row: r.OutboxRow, decision: Decision) -> bool:
+        """A stop or pause that came in between only makes the row wait; every other denial is final."""
+        if {"never-while-stopped", "never-code-while-paused"} & set(decision.policy_ids):
+            self._settle(row, state="allowed", not_before=self.desk.clock.now() + 1_000, reason=decision.sentence)
+            return False
+        self._settle(row, state="denied", reason=f"policy denied it when it was to be sent: {decision.sentence}")
+        return True
+
+    def _limited(self, row: r.OutboxRow, limit: GitHubLimited, *, unknown: bool) -> bool:
+        until = self.desk.clock.now() + limit.wait_ms
+        self._settle(row, state="allowed", not_before=until, reason=limit.sentence, response=self._doubt(row, unknown))
+        with self.desk.storage.begin() as tx:
+            tx.outbox.block(row.installation_id, until)
+        return False
+
+    def _later(self, row: r.OutboxRow, busy: ConductorError, *, unknown: bool) -> bool:
+        """Unknown outcomes are looked up before they are sent again, however long that takes."""
+        span = min(500 * 2 ** min(row.attempts, 9), 300_000)
+        until = self.desk.clock.now() + span // 2 + self.desk.chance.jitter(span // 2)
+        self._settle(row, state="allowed", not_before=until, reason=busy.sentence, response=self._doubt(row, unknown))
+        return False
+
+    def _doubt(self, row: r.OutboxRow, unknown: bool) -> dict[str, object]:
+        with self.desk.storage.read() as tx:
+            now = tx.outbox.get(row.id)
+        kept = dict(now.response if now is not None else row.response)
+        return {**kept, "unknown": True} if unknown else kept
+
+    def _refused(self, row: r.OutboxRow, refused: GitHubRefused) -> bool:
+        """404 and 409 on a thing just made: three tries. A status comment that is gone is made anew. Else dead."""
+        young = row.attempts < NOT_FOUND_TRIES and refused.status in {404, 409}
+        if young:
+            self._settle(
+                row, state="allowed", not_before=self.desk.clock.now() + 500 * row.attempts, reason=refused.sentence
+            )
+            return False
+        response: dict[str, object] = {
+            **row.response,
+            "status": refused.status,
+            **{key: value for key, value in refused.fields.items() if key == "drafts"},
+        }
+        if row.kind == "comment.update" and refused.status in {404, 410} and row.run_id:
+            self._status_is_gone(row.run_id)
+        self._settle(row, state="dead", reason=refused.sentence, response=response)
+        return True
+
+    def _status_is_gone(self, run_id: str) -> None:
+        with self.desk.storage.begin() as tx:
+            run = tx.runs.lock(run_id)
+            if run is not None:
+                tx.runs.save(replace(run, known={**run.known, "status_gone": True}))

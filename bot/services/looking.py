@@ -1,0 +1,410 @@
+"""Jobs of the `github` worker that read: permissions, snapshots, what an approval rests on, what became of a pull request."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.domain.errors import UserError
+from bot.domain.events import Actor
+from bot.domain.facts import ApprovalClaim, ApprovalFacts
+from bot.domain.outcome import Done, Outcome
+from bot.domain.repo_config import ConfigError, RepoConfig, parse_config
+from bot.domain.snapshot import IssueSnapshot, Snapshot, SnapshotComment
+from bot.domain.subject import PlanSubject, canonical, sha256_of
+from bot.policy.exposure import exposures
+from bot.ports import records as r
+from bot.ports.github import FetchedBase, GitHubReader, GitHubRefused, IssueState, Permission, Place, ThreadComment
+from bot.services.desk import Desk
+from bot.wording.neutral import hidden_characters, strip_hidden
+
+CONFIG_PATH = ".github/conductor.yml"
+INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
+INSTRUCTION_BYTES = 20_000
+SUSPICIOUS_MS = 10 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """Handlers of read jobs. Every one may be run again: it changes nothing but artifacts, which are named by their hash."""
+
+    desk: Desk
+    reader: GitHubReader
+
+    def permission(self, job: r.Job) -> Outcome:
+        """Who sent a delivery, what they may do, and which start label is in force."""
+        place = self._place(job, int(job.payload["repository_id"]))
+        try:
+            level = self.reader.permission(place, str(job.payload["login"]))
+            text = self.reader.file_at(place, CONFIG_PATH, self.reader.default_branch(place))
+        except GitHubRefused as refused:
+            raise UserError(
+                f"installation {place.installation_id} cannot read {place.full_name}: {refused.sentence}",
+                dict(refused.fields),
+            ) from refused
+        return Done(
+            {
+                "user_id": str(level.user.id),
+                "login": level.user.login,
+                "kind": level.user.kind,
+                "permission": level.permission,
+                "role_name": level.role_name,
+                "start_label": _start_label(text),
+            }
+        )
+
+    def snapshot(self, job: r.Job) -> Outcome:
+        """Base, configuration and issue, taken once (I13). What the repository cannot offer stops the run with a sentence."""
+        place = self._place_of_run(job)
+        payload = job.payload
+        branch = self.reader.default_branch(place)
+        with tempfile.TemporaryDirectory(prefix="conductor-snapshot-") as folder:
+            fetched = self.reader.fetch_base(place, branch, Path(folder))
+            bundle = self.desk.artifacts.put_file(place.installation_id, fetched.bundle)
+        self.desk.trees.load(self.desk.artifacts.path(place.installation_id, bundle), fetched.tree)
+        text = self._text(fetched, CONFIG_PATH)
+        try:
+            config = parse_config(text)
+        except ConfigError as wrong:
+            raise UserError(
+                f"{CONFIG_PATH} cannot be used: {'; '.join(f'line {one.line}, column {one.column}: {one.sentence}' for one in wrong.problems)}"
+            ) from wrong
+        snapshot = Snapshot(
+            repository=place.full_name,
+            default_branch=branch,
+            base_commit=fetched.commit,
+            base_tree=fetched.tree,
+            bundle_sha256=bundle,
+            issue=self._issue(place, payload),
+            config=config,
+            config_text_sha256=sha256_of((text or "").encode("utf-8", "surrogateescape")),
+            exposures=exposures(self._workflows(fetched)),
+            instructions=self._instructions(fetched),
+            submodules=fetched.submodules,
+            lfs=fetched.lfs,
+            notes=_notes(fetched),
+            required_checks=self.reader.required_checks(place, branch),
+            taken_at=self.desk.clock.now(),
+        )
+        name = self.desk.artifacts.put(place.installation_id, canonical(snapshot.model_dump(mode="json")))
+        return Done({"snapshot": name})
+
+    def _text(self, fetched: FetchedBase, path: str) -> str | None:
+        data = self.desk.trees.read(fetched.tree, path)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    def _workflows(self, fetched: FetchedBase) -> dict[str, str]:
+        found = {}
+        for path in self.desk.trees.entries(fetched.tree):
+            if path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml")):
+                found[path] = self._text(fetched, path) or ""
+        return found
+
+    def _instructions(self, fetched: FetchedBase) -> tuple[tuple[str, str], ...]:
+        """Agent instruction files, from the default branch alone; hidden characters are taken out."""
+        found = []
+        for path in INSTRUCTION_FILES:
+            text = self._text(fetched, path)
+            if text is not None:
+                found.append((path, strip_hidden(text)[:INSTRUCTION_BYTES]))
+        return tuple(found)
+
+    def _issue(self, place: Place, payload: dict[str, Any]) -> IssueSnapshot:
+        """The issue as the label's delivery showed it; after a revise, as it is now when somebody with write permission wrote it."""
+        number, at = int(payload["number"]), int(payload["at"])
+        author = str(payload["author"])
+        can_write = self.reader.permission(place, author).can_write
+        title, body, updated = str(payload["title"]), str(payload["body"] or ""), int(payload["issue_updated_at"])
+        suspicious = self._suspicious(place, number, at)
+        if payload.get("again"):
+            now = self.reader.issue(place, number)
+            if self._only_writers_edited(place, number, updated):
+                title, body, updated = now.title, now.body, now.updated_at
+        comments, left_out = self._comments(place, number, at)
+        return IssueSnapshot(
+            number=number,
+            title=strip_hidden(title),
+            body=strip_hidden(body),
+            author=author,
+            author_id=int(payload["author_id"]),
+            author_can_write=can_write,
+            updated_at=updated,
+            comments=comments,
+            left_out=left_out,
+            suspicious_edit=suspicious,
+            hidden=tuple(hidden_characters(title + body)),
+        )
+
+    def _comments(self, place: Place, number: int, at: int) -> tuple[tuple[SnapshotComment, ...], int]:
+        """Comments that stood unchanged when the label was set, by people with write permission; the others are counted."""
+        kept: list[SnapshotComment] = []
+        left_out = 0
+        levels: dict[str, bool] = {}
+        for comment in self.reader.issue_comments(place, number):
+            if comment.app_id == self.desk.app_id:
+                continue
+            login = comment.author.login
+            if login not in levels:
+                levels[login] = comment.author.is_person and self.reader.permission(place, login).can_write
+            if (
+                levels[login]
+                and comment.created_at <= at
+                and comment.updated_at <= at
+                and not comment.body.startswith("/conductor")
+            ):
+                kept.append(
+                    SnapshotComment(author=login, body=strip_hidden(comment.body), created_at=comment.created_at)
+                )
+            elif not comment.body.startswith("/conductor"):
+                left_out += 1
+        return tuple(kept), left_out
+
+    def _suspicious(self, place: Place, number: int, at: int) -> bool:
+        for editor, when in self.reader.issue_edits(place, number, since=at - SUSPICIOUS_MS):
+            if when <= at and not self.reader.permission(place, editor.login).can_write:
+                return True
+        return False
+
+    def _only_writers_edited(self, place: Place, number: int, since: int) -> bool:
+        edits = self.reader.issue_edits(place, number, since=since)
+        return all(self.reader.permission(place, editor.login).can_write for editor, _ in edits)
+
+    def pull_state(self, job: r.Job) -> Outcome:
+        """What became of our pull request and the issue: a merge closes both, in either order."""
+        place = self._place_of_run(job)
+        number = int(job.payload.get("pull") or 0)
+        found: dict[str, Any] = {"merged": False, "closed": False, "head": ""}
+        if number:
+            pull = self.reader.pull(place, number)
+            found |= {"merged": pull.merged, "head": pull.head_sha}
+            if job.payload.get("closed") == "pull":
+                found["closed"] = pull.state == "closed" and not pull.merged
+        if job.payload.get("closed") == "issue" and not found["merged"]:
+            found["closed"] = self.reader.issue(place, int(job.payload["issue"])).state == "closed"
+        return Done(found)
+
+    def approval(self, job: r.Job) -> Outcome:
+        """Everything an approval rests on, read at the moment it is used (DESIGN section 4)."""
+        place = self._place_of_run(job)
+        payload = job.payload
+        run = self._run(job)
+        snapshot = self.desk.snapshot(run)
+        claims = [self._claim(place, payload["claim"])] + [
+            self._claim(place, {**one, "named": ""}) for one in payload["partners"]
+        ]
+        issue = self.reader.issue(place, int(payload["issue"]))
+        now_config, config_problem = self._config_now(place)
+        approvers = (
+            tuple(sorted(set(snapshot.config.approvers) & set(now_config.approvers)))
+            if now_config.approvers and snapshot.config.approvers
+            else tuple(now_config.approvers or snapshot.config.approvers)
+        )
+        revised = bool(payload.get("revised_by")) and payload["revised_by"] == payload["claim"]["login"]
+        facts = ApprovalFacts(
+            subject_sha256=str(payload["subject"]),
+            named=str(payload["claim"].get("named", "")),
+            shown_at=int(payload["shown_at"]),
+            other_shown_at=None if revised or payload.get("other_shown_at") is None else int(payload["other_shown_at"]),
+            body_problem="" if payload["dry"] else self._shown(place, payload),
+            claims=tuple(claims),
+            approvers=approvers,
+            not_author=snapshot.config.approvals.not_author or now_config.approvals.not_author,
+            issue_author_id=snapshot.issue.author_id,
+            high_risk=bool(payload["high_risk"]),
+            issue_changed=self._issue_changed(place, snapshot, issue),
+            base_changed=self._base_changed(place, run, snapshot),
+            problems=(config_problem,) if config_problem else (),
+        )
+        return Done({"facts": facts.model_dump(mode="json")})
+
+    def _config_now(self, place: Place) -> tuple[RepoConfig, str]:
+        text = self.reader.file_at(place, CONFIG_PATH, self.reader.default_branch(place))
+        try:
+            config = parse_config(None if text is None else text.decode("utf-8", "replace"))
+        except ConfigError as wrong:
+            return parse_config(None), f"{CONFIG_PATH} on the default branch cannot be read now: {wrong}"
+        return config, ""
+
+    def _claim(self, place: Place, claim: dict[str, Any]) -> ApprovalClaim:
+        level = self.reader.permission(place, str(claim["login"]))
+        created, problem = int(claim["at"]), ""
+        if claim["source"] == "comment":
+            comment = self.reader.comment(place, int(claim["source_id"]))
+            problem = _comment_problem(comment, claim)
+            created = comment.created_at if comment is not None else created
+        return ApprovalClaim(
+            source=claim["source"],
+            source_id=int(claim["source_id"]),
+            user_id=int(claim["user_id"]),
+            login=str(claim["login"]),
+            is_person=level.user.is_person,
+            same_person=level.user.id == int(claim["user_id"]),
+            permission=level.permission,
+            role_name=level.role_name,
+            created_at=created,
+            comment_problem=problem,
+        )
+
+    def _shown(self, place: Place, payload: dict[str, Any]) -> str:
+        """ "" when GitHub still shows byte for byte what we wrote."""
+        if "body" in payload:
+            pull = self.reader.pull(place, int(payload["pull"]))
+            return (
+                ""
+                if _same_text(pull.body, str(payload["body"]))
+                else "the pull request's text is not what Conductor wrote there; somebody edited it"
+            )
+        head = str(self._head(place, int(payload["pull"])))
+        for check in self.reader.check_runs(place, head, ours=True):
+            if int(check["id"]) == int(payload["check_run"]):
+                shown = str((check.get("output") or {}).get("summary") or "")
+                return (
+                    ""
+                    if _same_text(shown, str(payload["summary"]))
+                    else "the check's text is not what Conductor wrote there"
+                )
+        return "the check that showed the diff is gone"
+
+    def _head(self, place: Place, pull: int) -> str:
+        return self.reader.pull(place, pull).head_sha
+
+    def _issue_changed(self, place: Place, snapshot: Snapshot, issue: IssueState) -> tuple[str, ...]:
+        """What somebody with write permission changed since the snapshot; edits by others void nothing."""
+        title_same = strip_hidden(issue.title) == snapshot.issue.title
+        body_same = strip_hidden(issue.body) == snapshot.issue.body
+        if title_same and body_same:
+            return ()
+        edits = self.reader.issue_edits(place, snapshot.issue.number, since=snapshot.issue.updated_at)
+        editors = {editor.login: editor for editor, _ in edits}
+        writers = sorted(login for login, editor in editors.items() if self._can_write(place, editor))
+        if editors and not writers:
+            return ()
+        names = [name for name, same in (("title", title_same), ("body", body_same)) if not same]
+        return tuple(f"{name} (by {', '.join(writers) or 'somebody GitHub does not name'})" for name in names)
+
+    def _can_write(self, place: Place, who: Actor) -> bool:
+        level: Permission = self.reader.permission(place, who.login)
+        return level.can_write
+
+    def _base_changed(self, place: Place, run: r.Run, snapshot: Snapshot) -> tuple[str, ...]:
+        """Paths named in steps or grounds that the default branch changed since the snapshot."""
+        head = self.reader.ref(place, snapshot.default_branch)
+        if head is None or head == snapshot.base_commit:
+            return ()
+        with self.desk.storage.read() as tx:
+            row = tx.journal.subject(run.id, "plan")
+        if row is None:
+            return ()
+        plan = PlanSubject.model_validate(self.desk.load(run, row.sha256)).plan
+        named = plan.paths | {one.path for one in plan.grounds}
+        return tuple(sorted(named & set(self.reader.changed_paths(place, snapshot.base_commit, head))))
+
+    def feedback(self, job: r.Job) -> Outcome:
+        """A person's review, or a failing check that counts, as findings."""
+        place = self._place_of_run(job)
+        payload = job.payload
+        if payload["source"] == "check":
+            return self._check_feedback(place, job)
+        found = []
+        for comment in self.reader.review_comments(place, int(payload["pull"]), int(payload["review_id"])):
+            body = str(comment.get("body") or "")
+            found.append(
+                {
+                    "source": "human",
+                    "by": payload["by"],
+                    "title": _first_line(body),
+                    "claim": body,
+                    "path": str(comment.get("path") or ""),
+                    "line": comment.get("line"),
+                }
+            )
+        if payload["state"] == "changes_requested" and str(payload["body"]).strip():
+            found.insert(
+                0,
+                {
+                    "source": "human",
+                    "by": payload["by"],
+                    "title": _first_line(str(payload["body"])),
+                    "claim": str(payload["body"]),
+                    "path": "",
+                },
+            )
+        if payload["state"] == "changes_requested" and not found:
+            found.append(
+                {
+                    "source": "human",
+                    "by": payload["by"],
+                    "title": "Changes were requested",
+                    "claim": "The review asks for changes and says nothing more.",
+                    "path": "",
+                }
+            )
+        return Done({"findings": found if payload["state"] == "changes_requested" or found else []})
+
+    def _check_feedback(self, place: Place, job: r.Job) -> Outcome:
+        """Only checks that branch protection requires or ``ci`` names, and only where the same check did not fail on base."""
+        payload, run = job.payload, self._run(job)
+        snapshot = self.desk.snapshot(run)
+        name = str(payload["name"])
+        if name not in {*snapshot.config.ci, *snapshot.required_checks}:
+            return Done({"findings": [], "why": f"{name} is neither required nor named by ci"})
+        base = self.reader.check_runs(place, snapshot.base_commit, name=name)
+        if any(str(one.get("conclusion")) not in {"success", "neutral", "skipped", "None"} for one in base):
+            return Done({"findings": [], "why": f"{name} fails on base, too"})
+        text = self.desk.redactor.redact(self.reader.check_log(place, int(payload["check_run_id"]))).text
+        title = f"The check {name} ended {payload['conclusion']}"
+        return Done({"findings": [{"source": "ci", "check": name, "title": title, "claim": text[:4_000], "path": ""}]})
+
+    def _run(self, job: r.Job) -> r.Run:
+        with self.desk.storage.read() as tx:
+            run = tx.runs.get(job.run_id or "")
+        assert run is not None, f"job {job.id} belongs to no run"
+        return run
+
+    def _place_of_run(self, job: r.Job) -> Place:
+        return self._place(job, self._run(job).repository_id)
+
+    def _place(self, job: r.Job, repository_id: int) -> Place:
+        with self.desk.storage.read() as tx:
+            repository = tx.places.repository(repository_id)
+        assert repository is not None, f"job {job.id} names repository {repository_id}, which no delivery told of"
+        return Place(job.installation_id, repository_id, repository.full_name)
+
+
+def _start_label(text: bytes | None) -> str:
+    """The start label in force; a configuration that cannot be read starts by the default one and then says so on the run."""
+    try:
+        return str(parse_config(None if text is None else text.decode("utf-8", "replace")).start_label)
+    except ConfigError:
+        return str(parse_config(None).start_label)
+
+
+def _comment_problem(comment: ThreadComment | None, claim: dict[str, Any]) -> str:
+    if comment is None:
+        return "the approving comment is gone"
+    if comment.author.id != int(claim["user_id"]):
+        return "the approving comment is by somebody else"
+    if comment.updated_at > comment.created_at:
+        return "the approving comment was edited; write a new one"
+    return ""
+
+
+def _same_text(one: str, other: str) -> bool:
+    """GitHub stores line ends as they come, but its editor sends CRLF; anything else must be equal."""
+    return one == other
+
+
+def _first_line(text: str) -> str:
+    line = next((one.strip() for one in text.splitlines() if one.strip()), "A comment without words")
+    return line[:180]
+
+
+def _notes(fetched: FetchedBase) -> tuple[str, ...]:
+    found = []
+    if fetched.submodules:
+        found.append(f"{len(fetched.submodules)} submodule(s) stay pointers: agents do not see their files.")
+    if fetched.lfs:
+        found.append(f"{len(fetched.lfs)} LFS file(s) stay pointers: agents see the pointer, not the content.")
+    return tuple(found)

@@ -1,0 +1,172 @@
+"""Jobs: claimed under a lease, kept alive by a heartbeat, ended with one word and a fence (STYLE rule 7)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, assert_never
+
+import structlog
+
+from bot.domain.errors import ConductorError, Fault, SandboxUnavailable, StaleFence, Stopped
+from bot.domain.outcome import Cancel, Done, NeedsHuman, Outcome, Retry, Snooze
+from bot.ports import records as r
+from bot.ports.github import GitHubLimited
+from bot.ports.queue import Nudge
+from bot.ports.storage import Transaction
+from bot.services.desk import Desk
+
+log = structlog.get_logger()
+
+Handler: TypeAlias = Callable[[r.Job], Outcome]
+STOPPED_PAUSE_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """Runs the handlers of one process. A job of a kind without a handler here is left to another process."""
+
+    desk: Desk
+    handlers: Mapping[str, Handler]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def perform(self, job_id: str) -> None:
+        """Claim, work, settle. Nothing happens when somebody else has the job, it waits, or a stop stands."""
+        desk = self.desk
+        with desk.storage.begin() as tx:
+            known = tx.jobs.get(job_id)
+            if known is None or known.kind not in self.handlers:
+                return
+            job = tx.jobs.claim(job_id, owner=desk.owner, now=desk.clock.now(), lease_ms=desk.limits.lease_ms)
+        if job is None:
+            return
+        if job.attempts > desk.limits.job_attempts:
+            self._settle(
+                job,
+                NeedsHuman(
+                    f"{job.kind} was tried {job.attempts - 1} times without an end; the last word was: {job.reason or 'its worker died'}"
+                ),
+            )
+            return
+        with _Heartbeat(desk, job):
+            outcome = self._outcome(job)
+        try:
+            self._settle(job, outcome)
+        except StaleFence:
+            log.warning("job_taken_over", job=job.id, kind=job.kind)
+
+    def _outcome(self, job: r.Job) -> Outcome:
+        try:
+            return self.handlers[job.kind](job)
+        except Stopped as stop:
+            return Snooze(self.desk.clock.now() + STOPPED_PAUSE_MS, stop.sentence)
+        except GitHubLimited as limit:
+            return Snooze(self.desk.clock.now() + limit.wait_ms, limit.sentence)
+        except SandboxUnavailable as none:
+            return NeedsHuman(none.sentence)
+        except StaleFence as stale:
+            return Cancel(stale.sentence)
+        except ConductorError as error:
+            return self._after(job, error)
+        except Exception as error:
+            log.exception("job_failed", job=job.id, kind=job.kind)
+            return Retry(self._pause(job), f"{type(error).__name__}: {error}")
+
+    def _after(self, job: r.Job, error: ConductorError) -> Outcome:
+        match error.fault:
+            case Fault.USER | Fault.MODEL:
+                return NeedsHuman(error.sentence, dict(error.fields))
+            case Fault.GITHUB:
+                refused = error.fields.get("status", "").startswith("4")
+                return NeedsHuman(error.sentence) if refused else Retry(self._pause(job), error.sentence)
+            case Fault.US:
+                return Retry(self._pause(job), error.sentence)
+            case _:
+                assert_never(error.fault)
+
+    def _pause(self, job: r.Job) -> int:
+        return int(min(500 * 2**job.attempts, 60_000))
+
+    def _settle(self, job: r.Job, outcome: Outcome) -> None:
+        now = self.desk.clock.now()
+        with self.desk.storage.begin() as tx:
+            match outcome:
+                case Done():
+                    tx.jobs.settle(job.id, fence=job.fence, state="done", now=now, result=outcome.result)
+                case Snooze():
+                    tx.jobs.settle(
+                        job.id,
+                        fence=job.fence,
+                        state="queued",
+                        now=now,
+                        not_before=outcome.until,
+                        reason=self._clean(outcome.why),
+                        spend_attempt=False,
+                    )
+                case Retry():
+                    self._retry(tx, job, outcome, now)
+                case Cancel():
+                    tx.jobs.settle(job.id, fence=job.fence, state="cancelled", now=now, reason=self._clean(outcome.why))
+                case NeedsHuman():
+                    tx.jobs.settle(
+                        job.id,
+                        fence=job.fence,
+                        state="failed",
+                        now=now,
+                        result=outcome.detail,
+                        reason=self._clean(outcome.why),
+                    )
+                case _:
+                    assert_never(outcome)
+            self._wake(tx, job)
+
+    def _retry(self, tx: Transaction, job: r.Job, outcome: Retry, now: int) -> None:
+        why = self._clean(outcome.why)
+        if job.attempts >= self.desk.limits.job_attempts:
+            sentence = f"{job.kind} failed {job.attempts} times: {why}"
+            tx.jobs.settle(job.id, fence=job.fence, state="failed", now=now, reason=sentence)
+        else:
+            tx.jobs.settle(job.id, fence=job.fence, state="queued", now=now, not_before=now + outcome.after, reason=why)
+
+    def _clean(self, text: str) -> str:
+        return self.desk.redactor.redact(text).text
+
+    def _wake(self, tx: Transaction, job: r.Job) -> None:
+        """Whoever waits for the job looks again; a delivery is armed for its second visit."""
+        if job.run_id:
+            tx.runs.wake(job.run_id, self.desk.clock.now())
+            tx.nudge(Nudge.ADVANCE, job.run_id)
+        if job.delivery_id:
+            ended = tx.jobs.get(job.id)
+            if ended is not None and ended.state in {"done", "failed", "cancelled"}:
+                tx.deliveries.rearm(job.delivery_id)
+                tx.nudge(Nudge.ROUTE, job.delivery_id)
+
+
+class _Heartbeat:
+    """Renews a job's lease every third of it until the block ends; a stale fence ends the renewing."""
+
+    def __init__(self, desk: Desk, job: r.Job) -> None:
+        self._desk = desk
+        self._job = job
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job.id}", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        lease = self._desk.limits.lease_ms
+        while not self._done.wait(lease / 3_000):
+            try:
+                with self._desk.storage.begin() as tx:
+                    tx.jobs.renew(self._job.id, fence=self._job.fence, until=self._desk.clock.now() + lease)
+            except StaleFence:
+                return
+            except ConductorError as error:
+                log.warning("heartbeat_missed", job=self._job.id, reason=str(error))

@@ -1,0 +1,149 @@
+"""Settings of one process, from the environment alone. Every secret may also come from a file: ``..._FILE`` names it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from bot.domain.errors import SettingsError
+
+PREFIX = "CONDUCTOR_"
+
+
+class Process(StrEnum):
+    """What a process is; decides which secrets it may hold (DESIGN section 3)."""
+
+    UP = "up"
+    WEB = "web"
+    CONTROL = "control"
+    AGENTS = "agents"
+    GITHUB = "github"
+    BEAT = "beat"
+    SHELL = "shell"
+
+
+SECRETS: dict[str, frozenset[Process]] = {
+    "CONDUCTOR_WEBHOOK_SECRET": frozenset({Process.UP, Process.WEB}),
+    "CONDUCTOR_APP_PRIVATE_KEY": frozenset({Process.UP, Process.GITHUB}),
+    "ANTHROPIC_API_KEY": frozenset({Process.UP, Process.AGENTS}),
+}
+REQUIRED: dict[Process, tuple[str, ...]] = {
+    Process.UP: ("CONDUCTOR_WEBHOOK_SECRET", "CONDUCTOR_APP_PRIVATE_KEY", "ANTHROPIC_API_KEY"),
+    Process.WEB: ("CONDUCTOR_WEBHOOK_SECRET",),
+    Process.AGENTS: ("ANTHROPIC_API_KEY",),
+    Process.GITHUB: ("CONDUCTOR_APP_PRIVATE_KEY",),
+}
+
+
+class Settings(BaseModel):
+    """One process's settings. ``simulation`` opens loopback URLs and is never read from the environment.
+
+    ``lease_ms`` and ``pacing_ms`` in milliseconds; ``tick_ms``: how often the sweeper is woken; ``threads``: jobs a worker
+    runs at once; ``cache_bytes``: disk for unpacked trees and for setup layers, each.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    process: Process
+    data: Path
+    artifacts: Path
+    database_url: str
+    broker_url: str
+    webhook_secret: SecretStr | None = None
+    app_id: int = 0
+    app_private_key: SecretStr | None = None
+    model_key: SecretStr | None = None
+    model_url: str = "https://api.anthropic.com"
+    model_name: str = "claude-sonnet-5-5"
+    github_url: str = "https://api.github.com"
+    git_url: str = "https://github.com"
+    public_url: str = ""
+    policies: Path | None = None
+    prices: dict[str, Any] = {}
+    pacing_ms: int = 1_000
+    lease_ms: int = 60_000
+    tick_ms: int = 1_000
+    threads: int = 8
+    cache_bytes: int = 20 << 30
+    simulation: bool = False
+
+    @property
+    def held(self) -> dict[str, str]:
+        """The secrets this process holds, by kind, for redaction (I9)."""
+        pairs = (("webhook-secret", self.webhook_secret), ("app-private-key", self.app_private_key), ("model-key", self.model_key))
+        return {kind: value.get_secret_value() for kind, value in pairs if value is not None}
+
+
+def from_environment(process: Process, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read and check. Raises ``SettingsError`` with one sentence: a missing secret, a foreign one, a URL that is not https."""
+    secrets = {name: _secret(name, environment) for name in SECRETS}
+    for name, value in secrets.items():
+        if value and process not in SECRETS[name] and process is not Process.SHELL:
+            raise SettingsError(f"the {process} process must not hold {name}: unset it there and start again", {"name": name})
+    missing = [name for name in REQUIRED.get(process, ()) if not secrets[name]]
+    if missing:
+        raise SettingsError(f"the {process} process needs {missing[0]} (or {missing[0]}_FILE with the name of a file that holds it)", {"name": missing[0]})
+    data = Path(environment.get("CONDUCTOR_DATA", ".conductor")).absolute()
+    database = _secret("CONDUCTOR_DATABASE_URL", environment) or f"sqlite:///{data / 'conductor.db'}"
+    settings = Settings(
+        process=process,
+        data=data,
+        artifacts=Path(environment.get("CONDUCTOR_ARTIFACTS", str(data / "artifacts"))).absolute(),
+        database_url=database,
+        broker_url=environment.get("CONDUCTOR_BROKER_URL", "memory://"),
+        webhook_secret=_own(process, secrets, "CONDUCTOR_WEBHOOK_SECRET"),
+        app_id=_number(environment, "CONDUCTOR_APP_ID", 0),
+        app_private_key=_own(process, secrets, "CONDUCTOR_APP_PRIVATE_KEY"),
+        model_key=_own(process, secrets, "ANTHROPIC_API_KEY"),
+        model_url=environment.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+        model_name=environment.get("CONDUCTOR_MODEL", "claude-sonnet-5-5"),
+        github_url=environment.get("CONDUCTOR_GITHUB_URL", "https://api.github.com"),
+        git_url=environment.get("CONDUCTOR_GIT_URL", "https://github.com"),
+        public_url=environment.get("CONDUCTOR_PUBLIC_URL", "").rstrip("/"),
+        policies=Path(environment["CONDUCTOR_POLICIES"]) if environment.get("CONDUCTOR_POLICIES") else None,
+        pacing_ms=_number(environment, "CONDUCTOR_PACING_MS", 1_000),
+        threads=_number(environment, "CONDUCTOR_THREADS", 8),
+    )
+    return checked(settings)
+
+
+def checked(settings: Settings) -> Settings:
+    """Production speaks https alone, and split processes need a broker and a database that they can share."""
+    if not settings.simulation:
+        for name, url in (("ANTHROPIC_BASE_URL", settings.model_url), ("CONDUCTOR_GITHUB_URL", settings.github_url), ("CONDUCTOR_GIT_URL", settings.git_url)):
+            if urlsplit(url).scheme != "https":
+                raise SettingsError(f"{name} is {url!r}: it must be an https URL", {"name": name})
+    if settings.process in {Process.WEB, Process.CONTROL, Process.AGENTS, Process.GITHUB, Process.BEAT} and settings.broker_url.startswith("memory:"):
+        raise SettingsError("processes that run apart need CONDUCTOR_BROKER_URL, such as redis://127.0.0.1:6379/0; `conductor up` runs all in one", {"name": "CONDUCTOR_BROKER_URL"})
+    if settings.process in {Process.GITHUB, Process.UP} and not settings.app_id:
+        raise SettingsError("CONDUCTOR_APP_ID is missing: it is the number on the App's settings page", {"name": "CONDUCTOR_APP_ID"})
+    return settings
+
+
+def _secret(name: str, environment: Mapping[str, str]) -> str:
+    direct, file = environment.get(name, ""), environment.get(f"{name}_FILE", "")
+    if direct or not file:
+        return direct
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE names {file!r}, which cannot be read: {error.strerror}", {"name": f"{name}_FILE"}) from error
+
+
+def _own(process: Process, secrets: Mapping[str, str], name: str) -> SecretStr | None:
+    return SecretStr(secrets[name]) if secrets[name] and process in SECRETS[name] else None
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isdigit():
+        raise SettingsError(f"{name} is {text!r}: it must be a whole number", {"name": name})
+    return int(text)

@@ -1,0 +1,346 @@
+"""A raw connection tries to get past I2, I3 and I14 on both databases; the database itself refuses."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.domain.errors import InternalError
+from bot.ports import records as r
+from tests.contract.databases import (
+    KINDS,
+    NOW,
+    allow,
+    approval,
+    fresh_url,
+    furnished,
+    open_gate,
+    plain,
+    run,
+    step,
+    subject,
+    to_plan_approval,
+    write,
+)
+
+PLAN, OTHER_PLAN = "aa" * 32, "bb" * 32
+
+
+class RawDatabase:
+    """A connection that owes our code nothing; one statement, one transaction."""
+
+    def __init__(self, kind: str, url: str) -> None:
+        self.kind = kind
+        self._url = url
+
+    def run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        if self.kind == "sqlite":
+            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as link, link:
+                link.execute("PRAGMA foreign_keys = ON")
+                return link.execute(statement, values).fetchall()
+        with psycopg.connect(plain(self._url)) as link:
+            done = link.execute(statement.replace("?", "%s").encode(), values)
+            return done.fetchall() if done.description else []
+
+    def refuses(self, statement: str, *values: Any, because: str) -> None:
+        with pytest.raises((sqlite3.IntegrityError, psycopg.errors.IntegrityError), match=because):
+            self.run(statement, *values)
+
+    def insert(self, table: str, row: dict[str, Any], verb: str = "INSERT") -> tuple[str, list[Any]]:
+        names, marks = ", ".join(row), ", ".join("?" for _ in row)
+        return f"{verb} INTO {table} ({names}) VALUES ({marks})", list(row.values())
+
+    def refuses_row(self, table: str, row: dict[str, Any], *, because: str, verb: str = "INSERT") -> None:
+        statement, values = self.insert(table, row, verb)
+        self.refuses(statement, *values, because=because)
+
+
+@pytest.fixture(params=KINDS)
+def raw(request: pytest.FixtureRequest, tmp_path: Path) -> RawDatabase:
+    """A database with run R1, an approval asked for plan PLAN, and R2 in queued."""
+    url = fresh_url(request.param, tmp_path)
+    storage = furnished(url)
+    with storage.begin() as tx:
+        tx.runs.add(run(1))
+        tx.runs.add(run(2))
+        to_plan_approval(tx, PLAN)
+        tx.journal.audit(at=NOW, kind="test", subject="R1", body={"n": 1})
+        tx.journal.add_tool_call(
+            r.ToolCall("R1", "J1", 1, "planner", 1, "", "run", {}, "out", "", "allow", "", 0, 1, 1, NOW)
+        )
+        finding = r.FindingRow(
+            "R1", "F1", 1, "plan", 1, "open", "", "major", "plan", "t", "c", [], "", "f", ["plan_reviewer.1"], "m", PLAN
+        )
+        event = r.FindingEventRow("R1", 1, "F1", NOW, "plan_reviewer.1", 1, PLAN, "", "open", "", [])
+        tx.ledger.put([finding], [event])
+        row_id = tx.outbox.add(write("w1"))
+        assert row_id is not None
+        allow(tx, row_id)
+    storage.close()
+    return RawDatabase(request.param, url)
+
+
+def transition(**more: Any) -> dict[str, Any]:
+    row = {
+        "run_id": "R1",
+        "seq": 4,
+        "workflow": "software",
+        "from_state": "plan.approval",
+        "to_state": "code.draft",
+        "gate": "plan.approval",
+        "attempt": 1,
+        "subject_sha256": PLAN,
+        "at": NOW,
+        "verdict": "open",
+        "approval_id": None,
+        "co_approval_id": None,
+    }
+    return row | more
+
+
+def grant(raw: RawDatabase, sha256: str = PLAN, **more: Any) -> int:
+    """Open evidence for the approval's gate once, and an approval."""
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        row = approval(sha256, **more)
+        approval_id = tx.runs.add_approval(row)
+        if not tx.runs.evidence("R1", "plan.approval"):
+            open_gate(tx, "R1", "plan.approval", PLAN)
+    storage.close()
+    return approval_id
+
+
+def state_of(raw: RawDatabase, run_id: str = "R1") -> tuple[Any, ...]:
+    return raw.run("SELECT state, state_seq FROM runs WHERE id = ?", run_id)[0]
+
+
+def test_the_way_that_is_allowed_is_open(raw: RawDatabase) -> None:
+    statement, values = raw.insert("transitions", transition(approval_id=grant(raw)))
+    raw.run(statement, *values)
+    assert state_of(raw) == ("code.draft", 4)
+
+
+def test_no_transition_without_an_edge(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    for more in ({"to_state": "publishing"}, {"gate": "start"}, {"to_state": "done", "gate": "merged"}):
+        raw.refuses_row("transitions", transition(approval_id=granted, **more), because="no edge")
+    raw.refuses_row("transitions", transition(approval_id=granted, workflow="mine"), because="its workflow")
+
+
+def test_no_transition_without_open_evidence(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    raw.refuses_row("transitions", transition(approval_id=granted, attempt=2), because="no open evidence")
+    raw.refuses_row("transitions", transition(approval_id=granted, verdict="closed"), because="no open evidence")
+    raw.run(
+        "INSERT INTO evidence (run_id, gate, attempt, subject_sha256, verdict, kinds, body, created_at)"
+        " VALUES ('R1', 'plan.approval', 2, ?, 'closed', '[]', '{}', 1)",
+        PLAN,
+    )
+    raw.refuses_row("transitions", transition(approval_id=granted, attempt=2), because="no open evidence")
+    raw.refuses_row(
+        "transitions", transition(approval_id=granted, attempt=2, verdict="closed"), because="no open evidence"
+    )
+
+
+def test_evidence_of_another_run_opens_nothing(raw: RawDatabase) -> None:
+    row = transition(run_id="R2", seq=1, from_state="queued", to_state="plan.draft", gate="start", subject_sha256="")
+    raw.refuses_row("transitions", row, because="no open evidence")
+
+
+def test_evidence_opens_one_edge_once(raw: RawDatabase) -> None:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R1", "plan.draft", "revise"))
+        tx.runs.move(step(tx, "R1", "plan.draft", "plan.redraft"))
+    storage.close()
+    again = transition(seq=6, from_state="plan.draft", to_state="plan.draft", gate="plan.redraft", subject_sha256="")
+    raw.refuses_row("transitions", again, because="opened its edge already")
+
+
+def test_a_transition_starts_in_the_latest_state_with_the_next_number(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    raw.refuses_row("transitions", transition(from_state="plan.review", approval_id=granted), because="latest state")
+    for seq in (3, 5, 1, 0):
+        raw.refuses_row("transitions", transition(seq=seq, approval_id=granted), because="next number")
+
+
+def test_no_code_without_an_approval(raw: RawDatabase) -> None:
+    grant(raw)
+    raw.refuses_row("transitions", transition(), because="needs an approval")
+    raw.refuses_row("transitions", transition(approval_id=999), because="needs an approval")
+
+
+def test_somebody_elses_approval_opens_nothing(raw: RawDatabase) -> None:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        to_plan_approval(tx, PLAN, "R2")
+    storage.close()
+    other = grant(raw, run_id="R2")
+    raw.refuses_row("transitions", transition(approval_id=other), because="needs an approval")
+
+
+def test_an_approval_of_another_plan_or_stage_opens_nothing(raw: RawDatabase) -> None:
+    for more in ({"sha256": OTHER_PLAN}, {"stage": "code"}):
+        raw.refuses_row("transitions", transition(approval_id=grant(raw, **more)), because="needs an approval")
+
+
+def test_a_used_approval_opens_nothing_again(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    statement, values = raw.insert("transitions", transition(approval_id=granted))
+    raw.run(statement, *values)
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R1", "needs_human", "halt"))
+        tx.runs.move(step(tx, "R1", "plan.draft", "revise"))
+        tx.runs.move(step(tx, "R1", "plan.review", "plan.draft", PLAN))
+        tx.runs.move(step(tx, "R1", "plan.approval", "plan.review", PLAN))
+        open_gate(tx, "R1", "plan.approval", PLAN)
+    storage.close()
+    again = transition(seq=9, attempt=2, approval_id=granted)
+    raw.refuses_row("transitions", again, because="opens its edge once")
+    fresh = grant(raw, by_id=6, by_login="bo", source_id=901)
+    raw.refuses_row("transitions", again | {"approval_id": fresh, "co_approval_id": granted}, because="once")
+
+
+def test_two_approvals_are_by_two_people(raw: RawDatabase) -> None:
+    first = grant(raw)
+    raw.refuses_row("transitions", transition(approval_id=first, co_approval_id=first), because="another person")
+    raw.run("UPDATE approvals SET used_at = 1 WHERE id = ?", first)
+    same_person = grant(raw, source_id=902)
+    assert same_person != first
+    raw.refuses_row("transitions", transition(approval_id=first, co_approval_id=same_person), because="another person")
+    raw.refuses_row("transitions", transition(co_approval_id=first), because="needs an approval")
+    other_plan = grant(raw, OTHER_PLAN, by_id=6)
+    raw.refuses_row("transitions", transition(approval_id=first, co_approval_id=other_plan), because="another person")
+
+
+def test_an_approval_is_spent_only_where_one_is_needed(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        open_gate(tx, "R1", "revise")
+    storage.close()
+    row = transition(to_state="plan.draft", gate="revise", subject_sha256="", approval_id=granted)
+    raw.refuses_row("transitions", row, because="only an edge that needs")
+
+
+def test_a_stale_subject_opens_nothing(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        assert subject(tx, OTHER_PLAN) == 2
+    storage.close()
+    raw.refuses_row("transitions", transition(approval_id=granted), because="latest subject")
+
+
+def test_a_stage_without_any_subject_opens_nothing(raw: RawDatabase) -> None:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R2", "plan.draft", "start"))
+        open_gate(tx, "R2", "plan.draft", PLAN)
+    storage.close()
+    row = transition(run_id="R2", seq=2, from_state="plan.draft", to_state="plan.review", gate="plan.draft")
+    raw.refuses_row("transitions", row, because="latest subject")
+
+
+@pytest.mark.parametrize(
+    "table", ["transitions", "evidence", "finding_events", "audit", "edges", "tool_calls", "artifacts"]
+)
+def test_what_is_appended_stays(raw: RawDatabase, table: str) -> None:
+    column = raw.run(f"SELECT * FROM {table}") and {
+        "transitions": "at",
+        "evidence": "created_at",
+        "finding_events": "at",
+        "audit": "at",
+        "edges": "subject",
+        "tool_calls": "at",
+        "artifacts": "size",
+    }.get(table)
+    assert column, f"the test needs a row in {table}"
+    raw.refuses(f"UPDATE {table} SET {column} = {column}", because="never change")
+    raw.refuses(f"DELETE FROM {table}", because="never")
+
+
+@pytest.mark.parametrize("table", ["runs", "approvals", "outbox", "transitions", "evidence", "audit"])
+def test_records_are_never_deleted(raw: RawDatabase, table: str) -> None:
+    grant(raw)
+    raw.refuses(f"DELETE FROM {table}", because="never")
+    if raw.kind == "postgres":
+        raw.refuses(f"TRUNCATE {table} CASCADE", because="never")
+
+
+def test_an_approval_is_used_once_and_never_changes(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    for column, value in (("subject_sha256", OTHER_PLAN), ("run_id", "R2"), ("by_id", 6), ("evidence", "{}")):
+        raw.refuses(f"UPDATE approvals SET {column} = ?, used_at = 1 WHERE id = ?", value, granted, because="once")
+    raw.refuses("UPDATE approvals SET used_at = 0 WHERE id = ?", granted, because="once")
+    raw.run("UPDATE approvals SET used_at = 7 WHERE id = ?", granted)
+    for value in (0, 8):
+        raw.refuses("UPDATE approvals SET used_at = ? WHERE id = ?", value, granted, because="once")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["state = 'code.draft'", "state_seq = 9", "state_at = 1", "state = 'done', state_seq = 3", "workflow = 'mine'"],
+)
+def test_a_state_is_never_set_by_hand(raw: RawDatabase, change: str) -> None:
+    for run_id in ("R1", "R2"):
+        raw.refuses(f"UPDATE runs SET {change} WHERE id = ?", run_id, because="a run (enters|keeps)")
+    assert (state_of(raw), state_of(raw, "R2")) == (("plan.approval", 3), ("queued", 0))
+
+
+def test_a_run_begins_in_queued(raw: RawDatabase) -> None:
+    names = "installation_id, repository_id, workflow, branch, requester_id, requester_login, delivery_id, created_at,"
+    names += " updated_at, paused, mode, risk, snapshot_sha256, budget_micro_dollars, spent_micro_dollars,"
+    names += " reserved_micro_dollars, halted_from, halt_reason, rounds, known, wakes_at, version"
+    copy = f"INTO runs (id, issue_number, state, state_seq, state_at, {names}) SELECT ?, ?, ?, ?, 0, {names} FROM runs"
+    for state, seq in (("code.draft", 0), ("queued", 3)):
+        raw.refuses(f"INSERT {copy} WHERE id = 'R1'", "R3", 3, state, seq, because="begins in queued")
+    raw.refuses(f"INSERT {copy} WHERE id = 'R1'", "R3", 1, "queued", 0, because="(?i)unique|has that row")
+    raw.run(f"INSERT {copy} WHERE id = 'R1'", "R3", 3, "queued", 0)
+
+
+def test_what_an_outbox_row_intends_never_changes(raw: RawDatabase) -> None:
+    for column in ("target", "payload_sha256", "kind", "dedupe_key", "order_key", "token"):
+        raw.refuses(f"UPDATE outbox SET {column} = 'x'", because="intends")
+    raw.refuses("UPDATE outbox SET repository_id = 22", because="intends")
+    for payload in (b"{}", b""):
+        raw.refuses("UPDATE outbox SET payload = ?", payload, because="intends")
+    raw.run("UPDATE outbox SET state = 'confirmed'")
+    raw.refuses("UPDATE outbox SET payload = ?", b"{}", because="intends")
+    raw.run("UPDATE outbox SET payload = ?", b"")
+
+
+def test_sqlites_insert_or_replace_replaces_nothing(raw: RawDatabase) -> None:
+    if raw.kind == "postgres":
+        statement, values = raw.insert("switches", {"scope": "system", "key": "", "stopped": True})
+        with pytest.raises(psycopg.errors.SyntaxError):
+            raw.run(statement.replace("INSERT", "INSERT OR REPLACE"), *values)
+        return
+    granted = grant(raw)
+    for table in ("runs", "transitions", "evidence", "approvals", "audit", "edges", "finding_events"):
+        with pytest.raises(sqlite3.IntegrityError):
+            raw.run(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    for table in ("tool_calls", "artifacts", "outbox"):
+        before = raw.run(f"SELECT * FROM {table}")
+        with pytest.raises(sqlite3.IntegrityError) if table == "artifacts" else nullcontext():
+            raw.run(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+        assert raw.run(f"SELECT * FROM {table}") == before
+    assert raw.run("SELECT used_at FROM approvals WHERE id = ?", granted) == [(0,)]
+    assert state_of(raw) == ("plan.approval", 3)
+
+
+def test_services_hear_the_law_in_one_sentence(raw: RawDatabase) -> None:
+    storage = furnished(raw._url)
+    with pytest.raises(InternalError, match=r"Run R1 cannot go plan.approval -> code.draft .*needs an approval"):  # noqa: SIM117
+        with storage.begin() as tx:
+            tx.runs.move(step(tx, "R1", "code.draft", "plan.approval", PLAN))
+    with storage.read() as tx:
+        assert len(tx.runs.transitions("R1")) == 3
+        assert tx.runs.evidence("R1", "plan.approval") == []
+    storage.close()
