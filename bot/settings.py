@@ -76,7 +76,11 @@ class Settings(BaseModel):
     @property
     def held(self) -> dict[str, str]:
         """The secrets this process holds, by kind, for redaction (I9)."""
-        pairs = (("webhook-secret", self.webhook_secret), ("app-private-key", self.app_private_key), ("model-key", self.model_key))
+        pairs = (
+            ("webhook-secret", self.webhook_secret),
+            ("app-private-key", self.app_private_key),
+            ("model-key", self.model_key),
+        )
         return {kind: value.get_secret_value() for kind, value in pairs if value is not None}
 
 
@@ -85,10 +89,15 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
     secrets = {name: _secret(name, environment) for name in SECRETS}
     for name, value in secrets.items():
         if value and process not in SECRETS[name] and process is not Process.SHELL:
-            raise SettingsError(f"the {process} process must not hold {name}: unset it there and start again", {"name": name})
+            raise SettingsError(
+                f"the {process} process must not hold {name}: unset it there and start again", {"name": name}
+            )
     missing = [name for name in REQUIRED.get(process, ()) if not secrets[name]]
     if missing:
-        raise SettingsError(f"the {process} process needs {missing[0]} (or {missing[0]}_FILE with the name of a file that holds it)", {"name": missing[0]})
+        raise SettingsError(
+            f"the {process} process needs {missing[0]} (or {missing[0]}_FILE with the name of a file that holds it)",
+            {"name": missing[0]},
+        )
     data = Path(environment.get("CONDUCTOR_DATA", ".conductor")).absolute()
     database = _secret("CONDUCTOR_DATABASE_URL", environment) or f"sqlite:///{data / 'conductor.db'}"
     settings = Settings(
@@ -116,13 +125,28 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
 def checked(settings: Settings) -> Settings:
     """Production speaks https alone, and split processes need a broker and a database that they can share."""
     if not settings.simulation:
-        for name, url in (("ANTHROPIC_BASE_URL", settings.model_url), ("CONDUCTOR_GITHUB_URL", settings.github_url), ("CONDUCTOR_GIT_URL", settings.git_url)):
+        for name, url in (
+            ("ANTHROPIC_BASE_URL", settings.model_url),
+            ("CONDUCTOR_GITHUB_URL", settings.github_url),
+            ("CONDUCTOR_GIT_URL", settings.git_url),
+        ):
             if urlsplit(url).scheme != "https":
                 raise SettingsError(f"{name} is {url!r}: it must be an https URL", {"name": name})
-    if settings.process in {Process.WEB, Process.CONTROL, Process.AGENTS, Process.GITHUB, Process.BEAT} and settings.broker_url.startswith("memory:"):
-        raise SettingsError("processes that run apart need CONDUCTOR_BROKER_URL, such as redis://127.0.0.1:6379/0; `conductor up` runs all in one", {"name": "CONDUCTOR_BROKER_URL"})
+    if settings.process in {
+        Process.WEB,
+        Process.CONTROL,
+        Process.AGENTS,
+        Process.GITHUB,
+        Process.BEAT,
+    } and settings.broker_url.startswith("memory:"):
+        raise SettingsError(
+            "processes that run apart need CONDUCTOR_BROKER_URL, such as redis://127.0.0.1:6379/0; `conductor up` runs all in one",
+            {"name": "CONDUCTOR_BROKER_URL"},
+        )
     if settings.process in {Process.GITHUB, Process.UP} and not settings.app_id:
-        raise SettingsError("CONDUCTOR_APP_ID is missing: it is the number on the App's settings page", {"name": "CONDUCTOR_APP_ID"})
+        raise SettingsError(
+            "CONDUCTOR_APP_ID is missing: it is the number on the App's settings page", {"name": "CONDUCTOR_APP_ID"}
+        )
     return settings
 
 
@@ -133,7 +157,9 @@ def _secret(name: str, environment: Mapping[str, str]) -> str:
     try:
         return Path(file).read_text("utf-8").strip()
     except OSError as error:
-        raise SettingsError(f"{name}_FILE names {file!r}, which cannot be read: {error.strerror}", {"name": f"{name}_FILE"}) from error
+        raise SettingsError(
+            f"{name}_FILE names {file!r}, which cannot be read: {error.strerror}", {"name": f"{name}_FILE"}
+        ) from error
 
 
 def _own(process: Process, secrets: Mapping[str, str], name: str) -> SecretStr | None:

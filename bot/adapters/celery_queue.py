@@ -26,7 +26,11 @@ POLL_S = 0.005
 def make_celery(broker_url: str) -> Celery:
     """A Celery application without a result backend; JSON only, late acknowledgement, one message at a time."""
     app = Celery("conductor", broker=broker_url)
-    options: dict[str, Any] = {"visibility_timeout": 4 * 3600, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
+    options: dict[str, Any] = {
+        "visibility_timeout": 4 * 3600,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    }
     if broker_url.startswith("memory:"):
         options = {"polling_interval": POLL_S}
     app.conf.update(

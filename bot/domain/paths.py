@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+
+from bot.domain import path_globs
 
 MAX_PATH_BYTES = 1_024
 WORKFLOW_PATTERNS = (".github/workflows/**",)
@@ -136,56 +138,16 @@ def _shown_character(character: str) -> str:
 def matches_any(patterns: Sequence[str], path: str) -> str | None:
     """The first of ``patterns`` that covers ``path``, or None.
 
-    ``*`` and ``?`` stay inside a component, ``**`` as a component spans any number of them; case is ignored. As in
-    ``.gitignore``, a pattern without an inner slash matches at any depth, and one that matches a folder covers all below
-    it. Takes time proportional to pattern times path: no regular expressions, so no pattern can be made to hang.
+    Patterns are those of `path_globs`: ``*`` and ``?`` stay inside a component, ``**`` spans any number of them, ``[abc]``
+    is a set, case is ignored, and one without an inner slash matches at any depth. As in ``.gitignore``, a pattern that
+    matches a folder covers all below it, with or without a slash at its end.
     """
-    parts = folded(path).split("/")
-    for pattern in patterns:
-        if _covers(pattern, parts):
-            return pattern
-    return None
+    # The form with a slash at the end matches the name itself, too: it stands for any number of components below.
+    forms = {pattern.rstrip("/") + "/": pattern for pattern in reversed(patterns) if pattern.strip()}
+    found = path_globs.matching(list(reversed(forms)), path)
+    return None if found is None else forms[found]
 
 
 def matches(patterns: Sequence[str], path: str) -> bool:
     """Whether any of ``patterns`` covers ``path`` (see ``matches_any``)."""
     return matches_any(patterns, path) is not None
-
-
-def _covers(pattern: str, parts: Sequence[str]) -> bool:
-    text = folded(pattern).strip()
-    bare = text.strip("/")
-    if not bare:
-        return False
-    wanted = bare.split("/")
-    if len(wanted) == 1 and not text.startswith("/"):
-        wanted = ["**", *wanted]
-    # What stands below a covered folder is covered too.
-    return _wild([*wanted, "**"], parts, "**", _component_matches)
-
-
-def _component_matches(pattern: str, component: str) -> bool:
-    return _wild(pattern, component, "*", _character_matches)
-
-
-def _character_matches(pattern: str, character: str) -> bool:
-    return pattern in {"?", character}
-
-
-def _wild(pattern: Sequence[str], subject: Sequence[str], star: str, one: Callable[[str, str], bool]) -> bool:
-    """Whether ``subject`` as a whole matches ``pattern``, where ``star`` stands for any number of elements."""
-    at = position = 0
-    last_star, resume = -1, 0
-    while position < len(subject):
-        if at < len(pattern) and pattern[at] == star:
-            last_star, resume = at, position
-            at += 1
-        elif at < len(pattern) and one(pattern[at], subject[position]):
-            at += 1
-            position += 1
-        elif last_star >= 0:
-            resume += 1
-            at, position = last_star + 1, resume
-        else:
-            return False
-    return all(element == star for element in pattern[at:])

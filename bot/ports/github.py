@@ -17,7 +17,7 @@ class MalformedPayload(GitHubError):
 
 
 class RepositoryUnusable(GitHubError):
-    """The repository cannot be snapshotted: no commits, or over the limits. ``fields['reason']``: empty|too_big|too_many."""
+    """The repository cannot be snapshotted: no commits, or over the limits. ``fields["reason"]``: empty|too_big|too_many|too_slow|refused."""
 
 
 class GitHubBusy(GitHubError):

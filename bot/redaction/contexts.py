@@ -11,11 +11,15 @@ from typing import Final
 from bot.redaction.placeholders import entropy, is_placeholder, looks_random
 from bot.redaction.rules import Found, Rule
 
+PRIVATE_KEY: Final = "private-key"
+ASSIGNED_KINDS: Final = ("password", "assigned-secret")
+
 _NAMES: Final = (
     r"pass(?:word|wd|phrase|code)|pwd|secret|token|credential|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|"
     r"(?:encryption|signing|master|session|account|shared|license|service)[_-]?key|client[_-]?secret|"
     r"connection[_-]?string|webhook[_-]?url"
 )
+_WORDS: Final = ("pass", "pwd", "secret", "token", "credential", "key", "connection", "webhook")
 # A name that says what is said about a secret, not the secret.
 _ABOUT: Final = re.compile(
     r"(?i)[_.-]?(?:name|id|ids|file|path|url|uri|type|kind|ref|arn|length|len|size|field|header|prefix|policy|expiry|"
@@ -30,6 +34,8 @@ _ASSIGNED: Final = re.compile(
 )
 _PASSWORD: Final = re.compile(r"(?i)pass|pwd")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*(?:\(.*)?")
+# A digit, or a sign that neither names nor paths are made of.
+_UNWORDLY: Final = re.compile(r"[^A-Za-z_./ -]")
 _SENTENCE: Final = re.compile(r"[A-Za-z]+(?:[ ,][A-Za-z']*){2,}[.!?:]?")
 _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END: Final = "-----END"
@@ -40,32 +46,36 @@ _PUTTY: Final = re.compile(r"Private-Lines: \d{1,4}\r?\n([A-Za-z0-9+/=\r\n]{1,10
 
 def assignments(text: str, lower: str) -> Iterator[Found]:
     """Finds values assigned to a secret's name, where the value is no placeholder, code or plain word."""
-    del lower
+    if not any(word in lower for word in _WORDS):
+        return
     for match in _ASSIGNED.finditer(text):
         group = next(number for number in (3, 4, 5, 6) if match[number] is not None)
         value = match[group]
         if match[2] and _ABOUT.search(match[2]):
             continue
         if _is_secret_value(value, password=_PASSWORD.match(match[1]) is not None, quoted=group != 6):
-            kind = "password" if _PASSWORD.match(match[1]) else "assigned-secret"
+            kind = ASSIGNED_KINDS[0 if _PASSWORD.match(match[1]) else 1]
             yield Found(kind, match.start(group), match.end(group))
 
 
 def _is_secret_value(value: str, *, password: bool, quoted: bool) -> bool:
-    if is_placeholder(value) or _SENTENCE.fullmatch(value):
+    if is_placeholder(value) or value.count(" ") >= 3 or _SENTENCE.fullmatch(value):
         return False
     if not quoted and _IDENTIFIER.fullmatch(value) and not looks_random(value, least_length=16, least_bits=3.3):
         return False
     if password:
-        letters = sum(char.isalpha() for char in value)
-        return len(value) >= 6 and letters < len(value) and not value.startswith(("/", "./", "http://", "https://"))
+        return (
+            len(value) >= 6
+            and _UNWORDLY.search(value) is not None
+            and not value.startswith(("/", "./", "http://", "https://"))
+        )
     if (
         value.startswith(("/", "./", "../"))
         and "/" in value[2:]
         and not looks_random(value, least_length=40, least_bits=4.2)
     ):
         return False
-    return looks_random(value, least_length=12, least_bits=3.0) or (
+    return looks_random(value, least_length=16, least_bits=3.0) or (
         len(value) >= 20 and entropy(value) >= 3.9 and " " not in value
     )
 
@@ -86,7 +96,7 @@ def private_keys(text: str, lower: str) -> Iterator[Found]:
         else:
             body = _PEM_BODY.match(text, begin.end())
             position = body.end() if body is not None else begin.end()
-        yield Found("private-key", begin.start(), position)
+        yield Found(PRIVATE_KEY, begin.start(), position)
 
 
 def _login(value: str) -> bool:
@@ -120,7 +130,7 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     Rule("bearer-token", re.compile(r"(?i)(?:bearer|authorization:[ \t]{0,4}token)[ \t]{1,4}([A-Za-z0-9._~+/-]{16,4000}=*)"), ("bearer", "authorization"), 1, _bearer),
     Rule("npm-token", re.compile(r"(?i)_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})"), ("_auth", "_password"), 1, _password),
     Rule("netrc-password", re.compile(r"(?i)login[ \t\r\n]{1,8}\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})"), ("login",), 1, _password),
-    Rule("config-password", re.compile(r"(?im)^[ \t]{0,16}(?:password|passwd|pwd)[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'#<>(){}\[\],;]{6,256})[ \t]{0,8}\r?$"), ("password", "passwd", "pwd"), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
+    Rule("config-password", re.compile(r"(?im)^[ \t]{0,40}(?:(?:export|set|env|arg)[ \t]{1,4})?[\w.-]{0,40}(?:password|passwd|pwd)[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'#<>(){}\[\],;]{6,256})[ \t]{0,8}\r?$"), ("password", "passwd", "pwd"), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
     Rule("connection-string", re.compile(r"(?i)(?:;|\")[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n]{1,256})"), ("password", "pwd"), 1, _password),
     Rule("command-password", re.compile(r"(?:^|[\s\"'])(?:-u|--user)[ =]{1,4}[\"']?[^\s:\"'/]{1,64}:([^\s\"']{3,256})"), ("-u", "--user"), 1, _password),
     Rule("command-password", re.compile(r"(?i)--(?:password|passwd|token|api-key|secret|client-secret)[ =]{1,4}[\"']?([^\s\"']{6,256})"), ("--",), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),

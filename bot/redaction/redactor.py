@@ -5,6 +5,7 @@ A replacement is stable and says what stood there: ``[secret:aws-key:3f2a]``, wi
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.redaction.contexts import CONTEXT_RULES, assignments, private_keys
+from bot.redaction.contexts import ASSIGNED_KINDS, CONTEXT_RULES, PRIVATE_KEY, assignments, private_keys
 from bot.redaction.rules import Found
 from bot.redaction.vendors import VENDOR_RULES
 from bot.redaction.views import View, views_of
@@ -23,8 +24,12 @@ SHORTEST_HELD: Final = 4
 SHORTEST_HELD_LINE: Final = 20
 """Lines of a held value of several lines (a key file) are looked for one by one from this length on."""
 
+SHORTEST_DECODED: Final = 12
+"""Bytes from which a held value is surely inside a run that is long enough to be decoded."""
+
 _KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
+_RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES)) | {PRIVATE_KEY, *ASSIGNED_KINDS}
 # Lower is surer: what Conductor holds, then formats, then places.
 _HELD, _PEM, _VENDOR, _CONTEXT, _ASSIGNED = range(5)
 
@@ -69,7 +74,9 @@ class Redactor:
         self._tag = tag
         self._needles = tuple(needle for kind, value in (held or {}).items() for needle in _needles(kind, value))
         ending = f":{re.escape(tag)}" if tag else ""
-        self._own = re.compile(r"\[secret:[a-z0-9][a-z0-9-]{0,39}:[0-9a-f]{4}" + ending + r"\]")
+        kinds = "|".join(sorted({kind for kind, _, _ in self._needles} | _RULE_KINDS))
+        # Known kinds and this very tag only, so that nothing can be hidden inside a made-up placeholder.
+        self._own = re.compile(rf"\[secret:(?:{kinds}):[0-9a-f]{{4}}{ending}\]")
 
     def __repr__(self) -> str:
         return f"Redactor(held={len({kind for kind, _, _ in self._needles})} kinds, tag={self._tag!r})"
@@ -141,9 +148,25 @@ def _needles(kind: str, value: str) -> Iterator[tuple[str, str, str]]:
     lines = [line.strip() for line in stripped.splitlines()]
     wanted = [stripped, "\n".join(lines), "\r\n".join(lines)]
     wanted += [line for line in lines if len(line) >= SHORTEST_HELD_LINE and not line.startswith("-----")]
+    if " " in stripped:
+        # A form's `+` for a space is read as one only where the text has `%` too.
+        wanted.append(stripped.replace(" ", "+"))
+    if len(stripped.encode("utf-8", "surrogatepass")) < SHORTEST_DECODED:
+        wanted += _encoded(stripped.encode("utf-8", "surrogatepass"))
     bytewise = [one.encode("utf-8", "surrogatepass").decode("latin-1") for one in wanted]
     for needle in dict.fromkeys((*wanted, *bytewise)):
         yield kind, needle, stripped
+
+
+def _encoded(value: bytes) -> list[str]:
+    """A short value's own base64 characters at each of three offsets, and its hex: views decode longer runs only."""
+    found = [value.hex(), value.hex().upper()]
+    for offset in range(3):
+        text = base64.b64encode(b"\0" * offset + value).decode().rstrip("=")
+        # Characters that hold bits of what stands before or after are not the value's own.
+        own = text[(0, 2, 3)[offset] : (offset + len(value)) * 8 // 6]
+        found += [own, own.translate(str.maketrans("+/", "-_"))]
+    return found
 
 
 def _order(hit: _Hit) -> tuple[int, int, int, str, str]:
@@ -157,8 +180,6 @@ def _outside(hits: list[_Hit], own: list[tuple[int, int]]) -> Iterator[_Hit]:
         while at < len(own) and own[at][1] <= hit.start:
             at += 1
         if at < len(own) and own[at][0] <= hit.start and hit.end <= own[at][1] and hit.rank != _HELD:
-            continue
-        if at < len(own) and hit.rank >= _CONTEXT and hit.start < own[at][1] and own[at][0] < hit.end:
             continue
         yield hit
 

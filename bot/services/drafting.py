@@ -9,7 +9,7 @@ from bot.domain.facts import PlanFacts, WorkFacts
 from bot.domain.gate import GateResult
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.plan import waves
-from bot.domain.risk import risk_of_plan
+from bot.domain.risk import risk as risk_of
 from bot.domain.snapshot import Snapshot
 from bot.domain.subject import PlanSubject, canonical, sha256_of
 from bot.domain.work import CodeSubject, Patch
@@ -81,7 +81,12 @@ class Drafting:
         return [*closed, *self.ledgers.as_feedback(tx, run, stage.name)]
 
     def _plan_subject(self, run: r.Run, snapshot: Snapshot, facts: PlanFacts) -> PlanSubject:
-        risk = risk_of_plan(facts, suspicious_edit=snapshot.issue.suspicious_edit)
+        risk = risk_of(
+            [entry for step in facts.plan.steps for entry in step.paths],
+            snapshot.config.protected,
+            ids_readable=any(one.tests is not None for one in facts.runs),
+            suspicious_edit=snapshot.issue.suspicious_edit,
+        )
         named = {entry.path for step in facts.plan.steps for entry in step.paths} | {
             one.path for one in facts.plan.grounds
         }

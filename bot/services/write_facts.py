@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from bot.domain.paths import matches_any
 from bot.domain.snapshot import Snapshot
@@ -66,6 +67,7 @@ def _facts(
     protected: tuple[str, ...] = (),
 ) -> WriteFacts:
     payload: dict[str, Any] = json.loads(row.payload)
+    size = sizes(payload)
     base = WriteFacts(
         role=role,
         stage="" if run is None else run.state,
@@ -84,7 +86,9 @@ def _facts(
         and is_in_repository(row.target, repository.full_name)
         and (run is None or run.repository_id == row.repository_id),
         payload_bytes=len(row.payload),
-        **sizes(payload),
+        body_bytes=size["body_bytes"],
+        summary_chars=size["summary_chars"],
+        annotations=size["annotations"],
     )
     base = _place(run, row, payload, base)
     if run is not None and row.kind in {"branch.create", "branch.update", "pull.ready", "review.request"}:
@@ -129,8 +133,6 @@ def _place(run: r.Run | None, row: r.OutboxRow, payload: dict[str, Any], facts: 
 
 
 def _last_segment(target: str) -> str:
-    from urllib.parse import unquote  # noqa: PLC0415 - one use
-
     return unquote(target.rpartition("/")[2])
 
 
@@ -164,7 +166,7 @@ def _code(
     covers = approval is not None and (
         row.kind == "branch.create" or (code is not None and code.plan_sha256 == plan_row.sha256)
     )
-    right_tree = row.kind not in {"branch.update"} or (code is not None and payload.get("tree") == code.tree)
+    right_tree = row.kind != "branch.update" or (code is not None and payload.get("tree") == code.tree)
     return replace(
         facts,
         approved=covers and right_tree,

@@ -70,7 +70,8 @@ def installed(github: SimulatedGitHub, **scope: Any) -> GitHub[Any]:
 
 def token(github: SimulatedGitHub, **scope: Any) -> str:
     """An installation token."""
-    answer = app(github).rest.apps.create_installation_access_token(github.installation_id, **scope)
+    client = app(github)
+    answer = client.rest.apps.create_installation_access_token(github.installation_id, **scope)
     return answer.parsed_data.token
 
 

@@ -205,7 +205,8 @@ def test_permission_is_coarse_and_role_name_is_true(
     github: SimulatedGitHub, level: Any, permission: str, maintains: bool
 ) -> None:
     github.set_permission("zoe", level)
-    found = installed(github).rest.repos.get_collaborator_permission_level(OWNER, REPO, "zoe").parsed_data
+    client = installed(github)
+    found = client.rest.repos.get_collaborator_permission_level(OWNER, REPO, "zoe").parsed_data
     assert (found.permission, found.role_name) == (permission, level)
     assert found.user is not None
     assert found.user.permissions is not None
@@ -219,7 +220,9 @@ def test_lists_come_in_pages_oldest_first_and_since_filters(github: SimulatedGit
     first = client.rest.issues.list_comments(OWNER, REPO, 7, per_page=20)
     assert [one.body for one in first.parsed_data][:2] == ["comment 0", "comment 1"]
     assert 'rel="next"' in first.headers["Link"]
-    assert len(list(client.paginate(client.rest.issues.list_comments, owner=OWNER, repo=REPO, issue_number=7))) == 45
+    assert (
+        len(list(client.rest.paginate(client.rest.issues.list_comments, owner=OWNER, repo=REPO, issue_number=7))) == 45
+    )
     client.rest.issues.list_comments(OWNER, REPO, 7, since="2100-01-01T00:00:00Z")
     assert client.rest.issues.list_comments(OWNER, REPO, 7, since="2100-01-01T00:00:00Z").parsed_data == []
 
@@ -260,11 +263,12 @@ def test_what_github_refuses_is_refused(github: SimulatedGitHub) -> None:
 
 def test_no_drafts_where_the_plan_forbids_them() -> None:
     with simulated(drafts_allowed=False) as github:
+        client = installed(github)
         with pytest.raises(RequestFailed) as caught:
-            open_pull(installed(github))
+            open_pull(client)
         assert caught.value.response.status_code == 422
         assert "Draft pull requests are not supported" in caught.value.response.text
-        made = installed(github).rest.pulls.create(OWNER, REPO, head=BRANCH, base="main", title="[plan]").parsed_data
+        made = client.rest.pulls.create(OWNER, REPO, head=BRANCH, base="main", title="[plan]").parsed_data
         assert made.draft is False
 
 

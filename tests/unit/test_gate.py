@@ -49,7 +49,8 @@ def test_an_exception_is_a_reason() -> None:
 
 def test_as_json() -> None:
     inner = Reason("outer", Verdict.PASS, "Both.", {}, (passed("yes", "Fine.", seen=1),))
-    result = Gate[int]("g", [("outer", lambda _facts: inner)]).evaluate(1)
+    gate: Gate[int] = Gate("g", [("outer", lambda _facts: inner)])
+    result = gate.evaluate(1)
     assert result.as_json() == {
         "gate": "g",
         "open": True,

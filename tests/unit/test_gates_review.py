@@ -102,7 +102,10 @@ CHANGED = diff("a.py", (3, 2, 3, 4), (20, 0, 22, 1))
         ([lines("base", 3, 3), lines("base", 4, 4), lines("head", 5, 22), lines("head", 1, 4)], ()),
         ([lines("head", 1, 30)], ("a.py lines 3-4 (base)",)),
         ([lines("base", 1, 30)], ("a.py lines 3-6 (head)", "a.py line 22 (head)")),
-        ([lines("base", 1, 30), lines("head", 4, 5), lines("head", 22, 40)], ("a.py line 3 (head)", "a.py line 6 (head)")),
+        (
+            [lines("base", 1, 30), lines("head", 4, 5), lines("head", 22, 40)],
+            ("a.py line 3 (head)", "a.py line 6 (head)"),
+        ),
         ([lines("base", 1, 30), lines("head", 1, 30, "b.py")], ("a.py lines 3-6 (head)", "a.py line 22 (head)")),
         ([lines("base", 9, 1), lines("head", 1, 30)], ("a.py lines 3-4 (base)",)),
         ([lines("base", 1, 3), lines("base", 7, 9), lines("head", 1, 30)], ("a.py line 4 (base)",)),

@@ -54,7 +54,7 @@ MONEY = {"path": "pay.py", "start_line": 9, "end_line": 9, "quote": "rounding is
 
 def check_at(revision: str) -> Proofs:
     def lines(at: str) -> Any:
-        return lambda path: FILES[at].get(path)
+        return FILES[at].get
 
     earlier = {one: lines(one) for one in FILES if one < revision}
     return Proofs(lines(revision), earlier_lines=earlier)
@@ -137,7 +137,10 @@ def test_ids_go_by_reviewer_then_position_and_dropped_ones_last() -> None:
         Ledger(),
         review(claim(BAD), claim(GONE, title="b")),
         review(claim(OTHER, title="d")),
-        dropped=[review(claim(GONE, title="c"), claim(HEAD, title="proven but dropped")), review(claim(GONE, title="b"))],
+        dropped=[
+            review(claim(GONE, title="c"), claim(HEAD, title="proven but dropped")),
+            review(claim(GONE, title="b")),
+        ],
     )
     assert [(f.id, f.title, f.status) for f in found.ledger.findings] == [
         ("F1", "Only the first", "open"),
@@ -187,7 +190,7 @@ def test_the_same_quote_in_another_place_or_spelling_has_the_same_fingerprint() 
 
 def test_a_plan_finding_needs_a_pointer() -> None:
     pointer = {"pointer": "/summary", "quote": "sum all"}
-    check = Proofs(lambda path: FILES[R1].get(path), document={"summary": "sum all items"})
+    check = Proofs(FILES[R1].get, document={"summary": "sum all items"})
 
     def run(*evidence: Mapping[str, Any]) -> str:
         round_ = a_round(review(claim(*evidence)), on_document=True)
@@ -288,9 +291,7 @@ def test_a_raiser_whose_seat_is_gone_leaves_it_to_all_that_are_left() -> None:
 
 def test_a_seat_that_holds_it_open_stops_another_that_says_fixed() -> None:
     ledger = raised()
-    found = play(
-        ledger, review(says=[answer("F1", "fixed", FIX)]), review(says=[answer("F1", "open")]), revision=R2
-    )
+    found = play(ledger, review(says=[answer("F1", "fixed", FIX)]), review(says=[answer("F1", "open")]), revision=R2)
     assert only(found).status == "open"
     assert found.leaves_open == {ONE: ("F1",), TWO: ("F1",)}
     assert f"{TWO} holds" in found.notices[0].sentence
@@ -319,7 +320,7 @@ def test_a_plan_is_fixed_by_a_pointer_whose_value_changed() -> None:
     after = {"summary": "add the items", "steps": [{"intent": "take them all"}], "risks": ["new risk here"]}
 
     def run(*evidence: Mapping[str, Any]) -> str:
-        check = Proofs(lambda path: FILES[R2].get(path), document=after, earlier_document={R1: before})
+        check = Proofs(FILES[R2].get, document=after, earlier_document={R1: before})
         round_ = a_round(review(says=[answer("F1", "fixed", *evidence)]), revision=R2, on_document=True)
         return settle(ledger, round_, check).ledger.findings[0].status
 
@@ -353,7 +354,9 @@ def test_a_resolution_opens_the_fixed_again_with_proof_only() -> None:
     assert only(play(_fixed(), review(), review(says=[answer("F1", "open", BAD)]), revision=R3)).status == "open"
     assert only(play(_fixed(), review(), review(says=[answer("F1", "open", BAD)]), revision=R2)).status == "fixed"
     assert only(play(_fixed(), review(), review(says=[answer("F1", "open")]), revision=R3)).status == "fixed"
-    new = play(_fixed(), review(says=[answer("F1", "open", OTHER)]), review(says=[answer("F1", "open", OTHER)]), revision=R2)
+    new = play(
+        _fixed(), review(says=[answer("F1", "open", OTHER)]), review(says=[answer("F1", "open", OTHER)]), revision=R2
+    )
     assert only(new).status == "open"
     assert plain_evidence(only(new)) == (BAD, OTHER)
 

@@ -23,7 +23,19 @@ WORDS = st.text(string.ascii_letters + string.digits + "_-é中", min_size=1, ma
 
 @pytest.mark.parametrize(
     "path",
-    ["a", "src/a.py", "name with space", "quote'\"", ".github/x", "gitx", "a.git", ".gitignore", ".gitx/a", "日本.txt", "a~1"],
+    [
+        "a",
+        "src/a.py",
+        "name with space",
+        "quote'\"",
+        ".github/x",
+        "gitx",
+        "a.git",
+        ".gitignore",
+        ".gitx/a",
+        "日本.txt",
+        "a~1",
+    ],
 )
 def test_ordinary_paths_are_fine(path: str) -> None:
     assert path_problem(path) == ""
@@ -175,7 +187,12 @@ def test_collisions(paths: list[str], existing: list[str], found: tuple[str, ...
         ("a/b", "a/bc", False),
         ("**", "anything/at/all", True),
         ("", "a", False),
-        ("/", "a", False),
+        ("/", "a", True),
+        ("   ", "a", False),
+        ("key[0-9].pem", "a/key7.pem", True),
+        ("key[0-9].pem", "a/keyx.pem", False),
+        ("ops/**", "\uff2fPS/x", True),
+        ("ops/**", "o\u200bps/x", True),
         ("a**b", "axxb", True),
         ("é", "e\u0301", True),
     ],
@@ -183,6 +200,12 @@ def test_collisions(paths: list[str], existing: list[str], found: tuple[str, ...
 def test_patterns(pattern: str, path: str, covered: bool) -> None:
     assert matches([pattern], path) is covered
     assert matches_any(["zzz", pattern], path) == (pattern if covered else None)
+
+
+def test_the_first_pattern_that_covers_is_named() -> None:
+    assert matches_any(["b", "a/", "a", "a/x"], "a/x") == "a/"
+    assert matches_any(["a", "a/", "*"], "a/x") == "a"
+    assert matches_any([], "a") is None
 
 
 def test_a_hostile_pattern_cannot_hang() -> None:

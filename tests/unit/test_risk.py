@@ -9,7 +9,11 @@ from bot.domain.risk import Risk, is_manifest, is_migration, risk
 
 
 def _risk(
-    *paths: str, use: str = "edit", protected: tuple[str, ...] = (), ids_readable: bool = True, suspicious_edit: bool = False
+    *paths: str,
+    use: str = "edit",
+    protected: tuple[str, ...] = (),
+    ids_readable: bool = True,
+    suspicious_edit: bool = False,
 ) -> Risk:
     entries = [StepPath.model_validate({"path": path, "use": use}) for path in paths]
     return risk(entries, protected, ids_readable=ids_readable, suspicious_edit=suspicious_edit)

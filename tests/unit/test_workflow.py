@@ -153,7 +153,7 @@ def test_look_ups() -> None:
     assert SOFTWARE.stage("plan").waiting == "plan.approval"
     with pytest.raises(KeyError, match="no stage 'x'"):
         SOFTWARE.stage("x")
-    with pytest.raises(KeyError, match="no edge plan.draft -> done"):
+    with pytest.raises(KeyError, match=r"no edge plan\.draft -> done"):
         SOFTWARE.edge("plan.draft", DONE, "merged")
 
 

@@ -153,7 +153,9 @@ def _check_lines(root: Node, source: bytes) -> None:
         if node.type in _ONE_LINE or (node.type == "test_command" and node.children[0].type == "["):
             for before, after in pairwise(node.children):
                 gap = source[before.end_byte : after.start_byte]
-                if b"\n" in gap.replace(b"\\\n", b"") or (gap and node.type == "concatenation"):
+                if b"\n" in gap.replace(b"\\\n", b"") or (
+                    gap and node.type in {"concatenation", "variable_assignment"}
+                ):
                     raise Denied("syntax.line", "A command goes on after the end of its line: write it in one line.")
         waiting += node.children
 

@@ -172,7 +172,8 @@ def _unquoted(raw: str) -> Word:
         if c == "\\":
             text += next(characters, "").replace("\n", "")
             continue
-        if c in "\"'`$":
+        # The parser joins a line that begins with a backslash to the word before it.
+        if c in "\"'`$ \t\n;|&()<>":
             raise Denied("syntax.word", f"The word `{raw}` could not be read: quote it.")
         glob = glob or c in _GLOB
         braces = braces or c == "{"

@@ -1,0 +1,40 @@
+"""Tasks of three lines: each takes one id, hands it to a use case, and returns nothing. The row it names is the truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+
+from bot.bootstrap import Parts
+from bot.ports.queue import Nudge
+
+
+def register(app: Celery, parts: Parts) -> None:
+    """Register the tasks that this process's parts can do; a queue is only consumed where its tasks are."""
+
+    def task(what: Nudge) -> Any:
+        return app.task(name=f"conductor.{what.value}", ignore_result=True)
+
+    @task(Nudge.ROUTE)  # type: ignore[untyped-decorator]
+    def route(delivery_id: str) -> None:
+        parts.intake.route(delivery_id)
+
+    @task(Nudge.ADVANCE)  # type: ignore[untyped-decorator]
+    def advance(run_id: str) -> None:
+        parts.progress.advance(run_id)
+
+    @task(Nudge.SWEEP)  # type: ignore[untyped-decorator]
+    def sweep(_: str) -> None:
+        parts.sweeper.sweep()
+
+    @task(Nudge.PERFORM)  # type: ignore[untyped-decorator]
+    def perform(job_id: str) -> None:
+        parts.performer.perform(job_id)
+
+    dispatch = parts.dispatch
+    if dispatch is not None:
+
+        @task(Nudge.DISPATCH)  # type: ignore[untyped-decorator]
+        def send(installation_id: str) -> None:
+            dispatch.dispatch(int(installation_id))

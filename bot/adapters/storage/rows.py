@@ -88,7 +88,9 @@ class Link:
 
     def insert_new(self, table: sa.Table, values: dict[str, Any]) -> bool:
         """Insert, or leave what any unique key already holds; says whether it was new."""
-        return self.changed(self._insert(table, values).on_conflict_do_nothing()) == 1
+        insert = self._insert(table, values).on_conflict_do_nothing()
+        # Else an INSERT's count is thrown away with its cursor.
+        return self.changed(insert.execution_options(preserve_rowcount=True)) == 1
 
     def insert_id(self, table: sa.Table, values: dict[str, Any]) -> int | None:
         """Insert and return the id the database gave, or None when a unique key already holds it."""

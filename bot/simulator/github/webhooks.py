@@ -112,6 +112,7 @@ class Deliverer:
         self._closing = False
         self._attempts: list[Attempt] = []
         self._connection: http.client.HTTPConnection | None = None
+        self._connected_to = ""
         self._thread = threading.Thread(target=self._run, name="github-deliveries", daemon=True)
 
     def start(self) -> None:
@@ -254,6 +255,9 @@ class Deliverer:
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         """Posts once over a kept connection; a kept one that the receiver closed meanwhile is opened anew."""
         url = urlsplit(self.url or "")
+        if url.netloc != self._connected_to:
+            self._drop()
+            self._connected_to = url.netloc
         for fresh in (self._connection is None, True):
             if fresh:
                 self._open(url.hostname or "", url.port or 80)

@@ -1,0 +1,224 @@
+"""The one place that builds adapters and gives each process exactly the parts that it may have (DESIGN sections 3 and 13)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from celery import Celery
+
+from bot.adapters.artifact_files import ArtifactFiles
+from bot.adapters.celery_queue import CeleryQueue, make_celery
+from bot.adapters.git_trees import GitTrees
+from bot.adapters.storage import SqlStorage, migrate
+from bot.adapters.system_clock import SystemChance, SystemClock
+from bot.adapters.webhook_payloads import WebhookPayloads
+from bot.domain.jobs import JobKind
+from bot.domain.money import Prices, load_prices
+from bot.domain.work import Patch
+from bot.domain.workflow import WORKFLOWS
+from bot.policy.decide import PolicySet
+from bot.ports.github import OutboxWrite
+from bot.redaction import Redactor
+from bot.services.approving import Approving
+from bot.services.commanding import Commander
+from bot.services.desk import Desk, Limits
+from bot.services.dispatch import Dispatch
+from bot.services.drafting import Drafting
+from bot.services.intake import Intake
+from bot.services.ledgers import Ledgers
+from bot.services.looking import Looking
+from bot.services.merging import Merging
+from bot.services.outbox import Outboxes
+from bot.services.performing import Handler, Performer
+from bot.services.progress import Progress
+from bot.services.publishing import Publishing
+from bot.services.rescue import Sweeper
+from bot.services.returning import Returning
+from bot.services.reviewing import Reviewing
+from bot.services.routing import Router
+from bot.services.starting import Starter
+from bot.services.stopping import Stopping
+from bot.services.surfaces import Surfaces
+from bot.settings import Process, Settings
+
+if TYPE_CHECKING:
+    from bot.adapters.github_client import GitHubClients
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What one process works with. ``dispatch`` is None where no App key is held, ``performer`` has this process's handlers."""
+
+    settings: Settings
+    celery: Celery
+    queue: CeleryQueue
+    storage: SqlStorage
+    desk: Desk
+    intake: Intake
+    progress: Progress
+    performer: Performer
+    sweeper: Sweeper
+    stopping: Stopping
+    dispatch: Dispatch | None
+
+
+def owner_name(process: Process) -> str:
+    """Who holds a lease: machine, boot, process kind and number, so that leases of the dead can be told."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    mark = boot.read_text("ascii").strip()[:8] if boot.exists() else "unknown"
+    return f"{socket.gethostname()}:{mark}:{process}:{os.getpid()}"
+
+
+def prepare(settings: Settings) -> None:
+    """Directories, migrations and the edges table; safe to call by every process at every start."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.artifacts.mkdir(parents=True, exist_ok=True)
+    migrate(settings.database_url)
+
+
+def build(settings: Settings) -> Parts:
+    """All parts of one process."""
+    prepare(settings)
+    celery = make_celery(settings.broker_url)
+    queue = CeleryQueue(celery)
+    storage = SqlStorage(settings.database_url, queue, pool_size=settings.threads + 4)
+    with storage.begin() as tx:
+        for workflow in WORKFLOWS.values():
+            tx.runs.add_edges(workflow)
+    desk = Desk(
+        storage=storage,
+        clock=SystemClock(),
+        chance=SystemChance(),
+        artifacts=ArtifactFiles(settings.artifacts),
+        trees=GitTrees(settings.data / "trees.git"),
+        policies=PolicySet.load(settings.policies),
+        redactor=Redactor(settings.held),
+        limits=Limits(pacing_ms=settings.pacing_ms, lease_ms=settings.lease_ms),
+        app_id=settings.app_id,
+        owner=owner_name(settings.process),
+        public_url=settings.public_url,
+    )
+    outboxes = Outboxes(desk)
+    ledgers = Ledgers(desk)
+    publishing = Publishing(desk, outboxes, Surfaces(outboxes), ledgers)
+    starter = Starter(desk, outboxes)
+    progress = Progress(
+        desk=desk,
+        drafting=Drafting(desk, ledgers),
+        reviewing=Reviewing(desk, ledgers, publishing),
+        approving=Approving(desk, outboxes, publishing),
+        publishing=publishing,
+        returning=Returning(desk, ledgers, outboxes),
+    )
+    commander = Commander(desk, starter, outboxes, ledgers)
+    handlers, dispatch = _handlers(settings, desk)
+    return Parts(
+        settings=settings,
+        celery=celery,
+        queue=queue,
+        storage=storage,
+        desk=desk,
+        intake=Intake(desk, WebhookPayloads(), Router(desk, starter, commander)),
+        progress=progress,
+        performer=Performer(desk, handlers),
+        sweeper=Sweeper(desk, queue),
+        stopping=Stopping(desk),
+        dispatch=dispatch,
+    )
+
+
+def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Dispatch | None]:
+    found: dict[str, Handler] = {}
+    dispatch: Dispatch | None = None
+    if settings.process in {Process.UP, Process.CONTROL}:
+        found[JobKind.MERGE] = Merging(desk).merge
+    if settings.process in {Process.UP, Process.GITHUB}:
+        clients = _github(settings)
+        looking, dispatch = _github_parts(settings, desk, clients)
+        found |= {
+            JobKind.PERMISSION: looking.permission,
+            JobKind.SNAPSHOT: looking.snapshot,
+            JobKind.APPROVAL: looking.approval,
+            JobKind.PULL_STATE: looking.pull_state,
+            JobKind.FEEDBACK: looking.feedback,
+        }
+    if settings.process in {Process.UP, Process.AGENTS}:
+        found |= _agents(settings, desk)
+    return found, dispatch
+
+
+def _github(settings: Settings) -> GitHubClients:
+    from bot.adapters.github_client import GitHubClients
+
+    assert settings.app_private_key is not None
+    return GitHubClients(
+        app_id=settings.app_id, private_key=settings.app_private_key.get_secret_value(), base_url=settings.github_url
+    )
+
+
+def _github_parts(settings: Settings, desk: Desk, clients: GitHubClients) -> tuple[Looking, Dispatch]:
+    from bot.adapters.git_mirror import GitMirror
+    from bot.adapters.github_reader import GitHubAppReader
+    from bot.adapters.github_writer import GitHubAppWriter
+
+    mirror = GitMirror(settings.data / "mirrors", settings.git_url, clients, allow_loopback_http=settings.simulation)
+    reader = GitHubAppReader(clients, mirror)
+
+    def contents(write: OutboxWrite, sha256: str) -> Patch:
+        return Patch.model_validate_json(desk.artifacts.get(write.place.installation_id, sha256))
+
+    def on_commit(row_id: int, sha: str) -> None:
+        with desk.storage.begin() as tx:
+            row = tx.outbox.get(row_id)
+            assert row is not None
+            tx.outbox.note(row_id, fence=row.fence, response={**row.response, "sha": sha})
+
+    writer = GitHubAppWriter(clients, contents=contents, on_commit=on_commit)
+    return Looking(desk, reader), Dispatch(desk, reader, writer)
+
+
+def prices_of(settings: Settings) -> Prices:
+    """The dated price list, with the deployment's own prices over it."""
+    return load_prices().override(settings.prices) if settings.prices else load_prices()
+
+
+def _agents(settings: Settings, desk: Desk) -> dict[str, Handler]:
+    from workers.agents.desk import AgentDesk
+    from workers.agents.drafting import draft
+    from workers.agents.messages_api import MessagesApi
+    from workers.agents.reviewing import review
+    from workers.agents.stepping import step
+    from workers.agents.verifying import verify
+    from workers.sandbox.box import Sandbox
+    from workers.sandbox.layers import LayerCache
+    from workers.sandbox.toolchain import Toolchain
+    from workers.sandbox.workspaces import TreeCache
+
+    assert settings.model_key is not None
+    room = settings.data / "agents"
+    room.mkdir(parents=True, exist_ok=True)
+    agents = AgentDesk(
+        storage=desk.storage,
+        clock=desk.clock,
+        artifacts=desk.artifacts,
+        trees=desk.trees,
+        model=MessagesApi(settings.model_key.get_secret_value(), settings.model_url),
+        redactor=desk.redactor,
+        sandbox=Sandbox(toolchain=Toolchain.build(room / "toolchain"), scratch=room / "sandboxes"),
+        layers=LayerCache(room / "layers", settings.cache_bytes),
+        base_trees=TreeCache(room / "trees", settings.cache_bytes),
+        prices=prices_of(settings),
+        default_model=settings.model_name,
+        workroom=room / "work",
+    )
+    return {
+        JobKind.DRAFT: lambda job: draft(agents, job),
+        JobKind.STEP: lambda job: step(agents, job),
+        JobKind.VERIFY: lambda job: verify(agents, job),
+        JobKind.REVIEW: lambda job: review(agents, job),
+    }
