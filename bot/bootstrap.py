@@ -7,7 +7,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from celery import Celery
 
@@ -18,7 +17,7 @@ from bot.adapters.storage import SqlStorage, migrate
 from bot.adapters.system_clock import SystemChance, SystemClock
 from bot.adapters.webhook_payloads import WebhookPayloads
 from bot.domain.jobs import JobKind
-from bot.domain.money import Prices, load_prices
+from bot.domain.money import Prices, shipped_prices
 from bot.domain.work import Patch
 from bot.domain.workflow import WORKFLOWS
 from bot.policy.decide import PolicySet
@@ -45,9 +44,6 @@ from bot.services.starting import Starter
 from bot.services.stopping import Stopping
 from bot.services.surfaces import Surfaces
 from bot.settings import Process, Settings
-
-if TYPE_CHECKING:
-    from bot.adapters.github_client import GitHubClients
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +134,7 @@ def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Di
     if settings.process in {Process.UP, Process.CONTROL}:
         found[JobKind.MERGE] = Merging(desk).merge
     if settings.process in {Process.UP, Process.GITHUB}:
-        clients = _github(settings)
-        looking, dispatch = _github_parts(settings, desk, clients)
+        looking, dispatch = _github(settings, desk)
         found |= {
             JobKind.PERMISSION: looking.permission,
             JobKind.SNAPSHOT: looking.snapshot,
@@ -152,22 +147,20 @@ def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Di
     return found, dispatch
 
 
-def _github(settings: Settings) -> GitHubClients:
-    from bot.adapters.github_client import GitHubClients
-
-    assert settings.app_private_key is not None
-    return GitHubClients(
-        app_id=settings.app_id, private_key=settings.app_private_key.get_secret_value(), base_url=settings.github_url
-    )
-
-
-def _github_parts(settings: Settings, desk: Desk, clients: GitHubClients) -> tuple[Looking, Dispatch]:
+def _github(settings: Settings, desk: Desk) -> tuple[Looking, Dispatch]:
     from bot.adapters.git_mirror import GitMirror
+    from bot.adapters.github_client import GitHubClient
     from bot.adapters.github_reader import GitHubAppReader
     from bot.adapters.github_writer import GitHubAppWriter
 
-    mirror = GitMirror(settings.data / "mirrors", settings.git_url, clients, allow_loopback_http=settings.simulation)
-    reader = GitHubAppReader(clients, mirror)
+    assert settings.app_private_key is not None
+    client = GitHubClient(
+        app_id=settings.app_id,
+        private_key=settings.app_private_key.get_secret_value(),
+        base_url=settings.github_url,
+        clock=desk.clock,
+    )
+    reader = GitHubAppReader(client, GitMirror(settings.data / "mirrors"))
 
     def contents(write: OutboxWrite, sha256: str) -> Patch:
         return Patch.model_validate_json(desk.artifacts.get(write.place.installation_id, sha256))
@@ -178,22 +171,23 @@ def _github_parts(settings: Settings, desk: Desk, clients: GitHubClients) -> tup
             assert row is not None
             tx.outbox.note(row_id, fence=row.fence, response={**row.response, "sha": sha})
 
-    writer = GitHubAppWriter(clients, contents=contents, on_commit=on_commit)
+    writer = GitHubAppWriter(client, contents=contents, on_commit=on_commit)
     return Looking(desk, reader), Dispatch(desk, reader, writer)
 
 
 def prices_of(settings: Settings) -> Prices:
     """The dated price list, with the deployment's own prices over it."""
-    return load_prices().override(settings.prices) if settings.prices else load_prices()
+    return shipped_prices().override(settings.prices)
 
 
 def _agents(settings: Settings, desk: Desk) -> dict[str, Handler]:
     from workers.agents.desk import AgentDesk
     from workers.agents.drafting import draft
-    from workers.agents.messages_api import MessagesApi
     from workers.agents.reviewing import review
     from workers.agents.stepping import step
     from workers.agents.verifying import verify
+
+    from workers.agents.messages_api import MessagesApi
     from workers.sandbox.box import Sandbox
     from workers.sandbox.layers import LayerCache
     from workers.sandbox.toolchain import Toolchain
@@ -207,7 +201,7 @@ def _agents(settings: Settings, desk: Desk) -> dict[str, Handler]:
         clock=desk.clock,
         artifacts=desk.artifacts,
         trees=desk.trees,
-        model=MessagesApi(settings.model_key.get_secret_value(), settings.model_url),
+        model=MessagesApi(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url),
         redactor=desk.redactor,
         sandbox=Sandbox(toolchain=Toolchain.build(room / "toolchain"), scratch=room / "sandboxes"),
         layers=LayerCache(room / "layers", settings.cache_bytes),

@@ -62,7 +62,6 @@ class Settings(BaseModel):
     model_url: str = "https://api.anthropic.com"
     model_name: str = "claude-sonnet-5-5"
     github_url: str = "https://api.github.com"
-    git_url: str = "https://github.com"
     public_url: str = ""
     policies: Path | None = None
     prices: dict[str, Any] = {}
@@ -113,7 +112,6 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
         model_url=environment.get("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
         model_name=environment.get("CONDUCTOR_MODEL", "claude-sonnet-5-5"),
         github_url=environment.get("CONDUCTOR_GITHUB_URL", "https://api.github.com"),
-        git_url=environment.get("CONDUCTOR_GIT_URL", "https://github.com"),
         public_url=environment.get("CONDUCTOR_PUBLIC_URL", "").rstrip("/"),
         policies=Path(environment["CONDUCTOR_POLICIES"]) if environment.get("CONDUCTOR_POLICIES") else None,
         pacing_ms=_number(environment, "CONDUCTOR_PACING_MS", 1_000),

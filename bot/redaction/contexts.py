@@ -29,11 +29,15 @@ _ASSIGNED: Final = re.compile(
     r"(?i)("
     + _NAMES
     + r")([A-Za-z0-9_.-]{0,30})[\"'`\]]{0,2}(?:[ \t]{0,4}:[ \t]{0,4}[A-Za-z_\[\].|]{1,30}(?=[ \t]{0,4}=))?"
-    r"[ \t]{0,8}(?:=>|:=|={1,3}|:|>)[ \t]{0,8}"
+    r"[ \t]{0,8}(=>|:=|={1,3}|:|>)[ \t]{0,8}"
     r"(?:[bfru]{0,2}\"([^\"\r\n]{4,256})\"|[bfru]{0,2}'([^'\r\n]{4,256})'|`([^`\r\n]{4,256})`|([^\s\"'`,;<>(){}\[\]]{4,256}))"
 )
 _PASSWORD: Final = re.compile(r"(?i)pass|pwd")
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*(?:\(.*)?")
+# Letters and digits in one word, as no variable for a password is called.
+_PASSWORD_WORD: Final = re.compile(
+    r"(?i)(?!pass|pwd|pw\d|user|param|arg|field|value|input|hash|sha|md5|base|utf|bcrypt|argon|pbkdf|ripemd)[a-z]*\d[a-z0-9]*"
+)
 # A digit, or a sign that neither names nor paths are made of.
 _UNWORDLY: Final = re.compile(r"[^A-Za-z_./ -]")
 _SENTENCE: Final = re.compile(r"[A-Za-z]+(?:[ ,][A-Za-z']*){2,}[.!?:]?")
@@ -49,20 +53,24 @@ def assignments(text: str, lower: str) -> Iterator[Found]:
     if not any(word in lower for word in _WORDS):
         return
     for match in _ASSIGNED.finditer(text):
-        group = next(number for number in (3, 4, 5, 6) if match[number] is not None)
-        value = match[group]
-        if match[2] and _ABOUT.search(match[2]):
+        group = next(number for number in (4, 5, 6, 7) if match[number] is not None)
+        quoted = group != 7
+        value = match[group] if quoted else match[group].rstrip(":.")
+        after = text[match.end() : match.end() + 2]
+        if (match[2] and _ABOUT.search(match[2])) or (match[3] == ">" and after != "</"):
             continue
-        if _is_secret_value(value, password=_PASSWORD.match(match[1]) is not None, quoted=group != 6):
+        if not quoted and after.startswith(("(", "[")):
+            continue  # a call or a subscript: code that fetches the secret
+        if _is_secret_value(value, password=_PASSWORD.match(match[1]) is not None, quoted=quoted):
             kind = ASSIGNED_KINDS[0 if _PASSWORD.match(match[1]) else 1]
-            yield Found(kind, match.start(group), match.end(group))
+            yield Found(kind, match.start(group), match.start(group) + len(value))
 
 
 def _is_secret_value(value: str, *, password: bool, quoted: bool) -> bool:
     if is_placeholder(value) or value.count(" ") >= 3 or _SENTENCE.fullmatch(value):
         return False
     if not quoted and _IDENTIFIER.fullmatch(value) and not looks_random(value, least_length=16, least_bits=3.3):
-        return False
+        return password and len(value) >= 6 and _PASSWORD_WORD.fullmatch(value) is not None
     if password:
         return (
             len(value) >= 6

@@ -56,7 +56,7 @@ def is_placeholder(value: str) -> bool:
     """Whether what is assigned to a secret's name is a variable, a mask, an example or a plain word, and no secret."""
     lower = value.lower().strip("\"'`")
     return (
-        len(set(lower)) < 3
+        len(set(lower)) < (3 if len(lower) > 3 else 2)
         or lower in _PLAIN_WORDS
         or _REFERENCE.fullmatch(value.strip()) is not None
         or _CODE.match(value) is not None

@@ -37,7 +37,7 @@ class Approving:
                 facts={"kind": "timeout"},
             )
         claims = run.known.get("claims", [])
-        if not claims or not self._has_slot(tx, run, stage):
+        if not claims or not self._has_slot(tx, run):
             return run
         subject = tx.journal.subject(run.id, stage.name)
         assert subject is not None
@@ -48,7 +48,7 @@ class Approving:
             return run
         return self._judge(tx, run, stage, subject.sha256, claims[0], job)
 
-    def _has_slot(self, tx: Transaction, run: r.Run, stage: Stage) -> bool:
+    def _has_slot(self, tx: Transaction, run: r.Run) -> bool:
 
         if tx.journal.stopped(repository_id=run.repository_id, run_id=run.id):
             return False

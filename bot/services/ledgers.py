@@ -182,7 +182,8 @@ class Ledgers:
             data = self.desk.trees.read(tree, path)
             if data is None or b"\0" in data:
                 return None
-            return lines_in(data.decode("utf-8", "surrogateescape"))
+            # Secrets span lines, so the file is redacted whole, as the model saw it.
+            return lines_in(self._redact(data.decode("utf-8", "surrogateescape")))
 
         return lines
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.domain.jobs import QUEUE_OF, JobKind
+from bot.domain.money import micro_dollars
 from bot.domain.workflow import DONE, IN_REVIEW, PUBLISHING, QUEUED, Drafting, holds_slot
 from bot.ports import records as r
 from bot.ports.queue import Nudge
@@ -21,7 +22,6 @@ from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
 from bot.services.slots import fresh_rounds, slot_free, valid_approval
 
-MICRO = 1_000_000
 WAIT_MS = 10_000
 MAX_STEPS = 20
 """Edges taken in one transaction at most; more would mean two states that feed each other."""
@@ -142,7 +142,7 @@ class Progress:
         run = replace(run, snapshot_sha256=sha256)
         snapshot = self.desk.snapshot(run)
         tx.places.set_wip(run.repository_id, snapshot.config.wip)
-        budget = int(round(snapshot.config.budget.run * MICRO))
+        budget = micro_dollars(snapshot.config.budget.run)
         return replace(
             run,
             budget_micro_dollars=budget,
@@ -188,7 +188,7 @@ class Progress:
             ),
         )
         run = fresh_rounds(run, first.name)
-        known = {**run.known, "snapshots": number, "revision": wish["text"], "claims": []}
+        known = {**run.known, "snapshots": number, "revision": wish["text"], "revised_by": wish["by"], "claims": []}
         run = replace(run, known=known, halted_from="", halt_reason="")
         return take_edge(self.desk, tx, run, first.draft, "revise", kinds=("command",), facts=dict(wish))
 

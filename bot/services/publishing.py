@@ -94,7 +94,7 @@ class Publishing:
         self.outboxes.stage(tx, run, write, f"{run.id}:pull:plain")
         return True
 
-    def needs_person(self, run: r.Run, snapshot: Snapshot) -> bool:
+    def needs_person(self, snapshot: Snapshot) -> bool:
         """Whether publishing waits for a person who has seen the diff (DESIGN section 7); always when the risk cannot be told."""
         return publishing_needs_person(self.desk.policies, snapshot.exposures, str(snapshot.config.publish))
 
@@ -127,7 +127,7 @@ class Publishing:
                 "summary": output.get("summary", ""),
             }
         at = 0 if row is None else row.confirmed_at or row.created_at
-        others = [one["at"] for one in run.known.get("shown", []) if one["subject"] != subject]
+        others = [one["at"] for one in run.known.get("shown", []) if one["subject"] != mark]
         return {
             **found,
             "shown_at": at // 1000 * 1000,

@@ -208,7 +208,7 @@ class Reviewing:
             return True
         if stage.approval is Approval.NEVER:
             return False
-        return self.publishing.needs_person(run, self.desk.snapshot(run))
+        return self.publishing.needs_person(self.desk.snapshot(run))
 
     def _onward(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, attempt: int) -> r.Run:
         """A person is asked only when the rows that show the subject are confirmed."""

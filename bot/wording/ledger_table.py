@@ -43,7 +43,9 @@ def unproven_line(findings: Sequence[FindingView]) -> str:
     number = sum(1 for one in findings if one.unproven)
     if not number:
         return ""
-    return f"{counted(number, 'claim')} could not be proved and {'was' if number == 1 else 'were'} withdrawn; not shown."
+    return (
+        f"{counted(number, 'claim')} could not be proved and {'was' if number == 1 else 'were'} withdrawn; not shown."
+    )
 
 
 def place(finding: FindingView) -> str:

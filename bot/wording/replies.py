@@ -99,7 +99,8 @@ def help_text() -> str:
     """All commands."""
     rows = "\n".join(f"| `/conductor {command}` | {does} |" for command, does in _COMMANDS)
     return sections(
-        "Write a command as a line of its own. Commands need write permission.", f"| Command | What it does |\n|---|---|\n{rows}"
+        "Write a command as a line of its own. Commands need write permission.",
+        f"| Command | What it does |\n|---|---|\n{rows}",
     )
 
 

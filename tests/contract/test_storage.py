@@ -266,6 +266,22 @@ def test_runs_wake_and_are_counted_and_listed(storage: SqlStorage) -> None:
         assert [one.id for one in tx.runs.recent(states=["queued"])] == ["R3", "R2", "R1"]
 
 
+def test_a_run_is_woken_no_later_than_asked(storage: SqlStorage) -> None:
+    with storage.begin() as tx:
+        for number in (1, 2):
+            tx.runs.add(run(number))
+        tx.runs.add(run(3, repository_id=OTHER_REPOSITORY))
+        tx.runs.move(step(tx, "R2", "cancelled", "cancel"))
+        for at, expected in ((NOW + 5, NOW + 5), (NOW + 9, NOW + 5), (NOW + 3, NOW + 3)):
+            tx.runs.wake("R1", at)
+            found = tx.runs.get("R1")
+            assert found is not None
+            assert (found.wakes_at, found.version) == (expected, 0)
+        tx.runs.wake("R2", NOW)
+        assert tx.runs.due(NOW + 9, 10) == ["R1"]
+        assert [one.id for one in tx.runs.living_of_repository(REPOSITORY)] == ["R1"]
+
+
 def test_evidence_attempts_and_transitions(storage: SqlStorage) -> None:
     with storage.begin() as tx:
         tx.runs.add(run())
@@ -426,8 +442,10 @@ def test_places_are_put_and_keep_what_is_ours(storage: SqlStorage) -> None:
         tx.outbox.block(INSTALLATION, NOW + 1)
         tx.places.put_installation(r.Installation(INSTALLATION, "renamed", suspended=True, created_at=1))
         tx.places.put_repository(r.Repository(REPOSITORY, INSTALLATION, "octo/new", "trunk", private=True))
+        tx.places.wrote(INSTALLATION, NOW + 8)
+        tx.places.wrote(INSTALLATION, NOW + 7)
         place = tx.places.installation(INSTALLATION)
-        assert place == r.Installation(INSTALLATION, "renamed", True, NOW, blocked_until=NOW + 5)
+        assert place == r.Installation(INSTALLATION, "renamed", True, NOW, blocked_until=NOW + 5, last_write_at=NOW + 8)
         assert tx.places.repository(REPOSITORY) == r.Repository(
             REPOSITORY, INSTALLATION, "octo/new", "trunk", private=True, wip=3
         )

@@ -48,7 +48,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64+2": lambda value: shift(2, value.encode()),
     "base64url": lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
     "base64 behind a word": lambda value: "data/" + shift(1, value.encode()),
-    "base64 in lines": lambda value: base64.encodebytes((value * 4).encode()).decode(),
+    "base64 in lines": lambda value: base64.encodebytes(f"{value}\n".encode() * 4).decode(),
     "hex": lambda value: value.encode().hex(),
     "HEX": lambda value: value.encode().hex().upper(),
     "hex behind a digit": lambda value: "a" + value.encode().hex(),

@@ -16,9 +16,11 @@ from bot.domain.subject import sha256_of
 from bot.ports.records import OutboxRow
 
 _COLUMNS = columns_of(outbox, OutboxRow)
-STOP_ORDER = "stop:"
-"""Rows whose order key begins so answer a stop command: they wait for nobody, and `next` offers them while stopped."""
-_MAY_ANSWER_STOP = "reaction.add"
+
+
+def _answers_stop() -> sa.ColumnElement[bool]:
+    """The reaction on a stop command, told by its key: the one write while stopped. It waits behind no other row."""
+    return sa.and_(outbox.c.kind == "reaction.add", outbox.c.dedupe_key.startswith("stop:", autoescape=True))
 
 
 def _switched_off() -> sa.ColumnElement[bool]:
@@ -35,7 +37,7 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
         earlier.c.installation_id == outbox.c.installation_id,
         earlier.c.id < outbox.c.id,
     )
-    return found.exists()
+    return sa.and_(sa.not_(_answers_stop()), found.exists())
 
 
 def _somebody_sends(now: int) -> sa.ColumnElement[bool]:
@@ -128,12 +130,12 @@ class SqlOutbox:
             _open(outbox.c.installation_id, now),
             sa.not_(_somebody_sends(now)),
             sa.not_(_waits_its_turn()),
-            sa.or_(outbox.c.order_key.startswith(STOP_ORDER, autoescape=True), sa.not_(_switched_off())),
+            sa.or_(_answers_stop(), sa.not_(_switched_off())),
         )
         return self._link.one(OutboxRow, found.order_by(outbox.c.id).limit(1))
 
     def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> OutboxRow | None:
-        """A row whose payload is no longer what was hashed ends as dead here. Only a reaction may answer a stop."""
+        """A row whose payload is no longer what was hashed ends as dead here. Only a reaction keyed ``stop:`` answers a stop."""
         found = sa.select(outbox.c.installation_id, outbox.c.payload).where(outbox.c.id == row_id)
         stored = self._link.run(found).first()
         if stored is None:
@@ -150,7 +152,7 @@ class SqlOutbox:
             _open(outbox.c.installation_id, now),
             sa.not_(_somebody_sends(now)),
             sa.not_(_waits_its_turn()),
-            outbox.c.kind == _MAY_ANSWER_STOP if answers_stop else sa.not_(_switched_off()),
+            _answers_stop() if answers_stop else sa.not_(_switched_off()),
         )
         update = update.values(
             state="sending",
@@ -162,21 +164,12 @@ class SqlOutbox:
         claimed = self._link.one(OutboxRow, update.returning(*_COLUMNS))
         if claimed is None:
             self._bury_if_changed(row_id, hashed, now)
-        else:
-            self._wrote(installation_id, now)
         return claimed
 
     def _bury_if_changed(self, row_id: int, hashed: str, now: int) -> None:
         update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.payload_sha256 != hashed, _goes(now))
         why = "The stored payload is not the one that was hashed and decided; it is never sent."
         self._link.run(update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0))
-
-    def _wrote(self, installation_id: int, now: int) -> None:
-        """Pacing counts from the last write's start or end."""
-        update = sa.update(installations).where(
-            installations.c.id == installation_id, installations.c.last_write_at < now
-        )
-        self._link.run(update.values(last_write_at=now))
 
     def note(self, row_id: int, *, fence: int, response: dict[str, Any]) -> None:
         self._held(row_id, fence, {"response": response})
@@ -200,18 +193,15 @@ class SqlOutbox:
         new |= {"response": response} if response is not None else {}
         new |= {"github_id": github_id} if github_id else {}
         new |= {"github_url": github_url} if github_url else {}
-        self._wrote(self._held(row_id, fence, new), now)
+        self._held(row_id, fence, new)
 
-    def _held(self, row_id: int, fence: int, new: dict[str, Any]) -> int:
-        """Write under the fence; returns the row's installation."""
+    def _held(self, row_id: int, fence: int, new: dict[str, Any]) -> None:
         update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.fence == fence, outbox.c.state == "sending")
-        installation_id = self._link.value(update.values(new).returning(outbox.c.installation_id))
-        if installation_id is None:
+        if self._link.changed(update.values(new)) != 1:
             raise StaleFence(
                 f"Outbox row {row_id} is no longer held under fence {fence}; its result is dropped.",
                 {"row": str(row_id), "fence": str(fence)},
             )
-        return int(installation_id)
 
     def due(self, now: int, limit: int) -> list[int]:
         """Those that may send now; whether a row of theirs is stopped or waits its turn, `next` says."""

@@ -34,6 +34,13 @@ class SqlPlaces:
     def repository(self, repository_id: int) -> Repository | None:
         return self._link.one(Repository, sa.select(*_REPOSITORY).where(repositories.c.id == repository_id))
 
+    def wrote(self, installation_id: int, now: int) -> None:
+        """Never goes back, also when clocks differ."""
+        update = sa.update(installations).where(
+            installations.c.id == installation_id, installations.c.last_write_at < now
+        )
+        self._link.run(update.values(last_write_at=now))
+
     def set_wip(self, repository_id: int, wip: int) -> None:
         """At least one run at a time."""
         if wip < 1:

@@ -123,6 +123,17 @@ class SqlRuns(SqlLaw):
         )
         return int(self._link.value(found))
 
+    def wake(self, run_id: str, at: int) -> None:
+        """A run that is over sleeps on."""
+        later = sa.or_(runs.c.wakes_at == 0, runs.c.wakes_at > at)
+        update = sa.update(runs).where(runs.c.id == run_id, later, sa.text(LIVING))
+        self._link.run(update.values(wakes_at=at))
+
+    def living_of_repository(self, repository_id: int) -> list[Run]:
+        """Oldest first."""
+        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, sa.text(LIVING))
+        return self._link.all(Run, found.order_by(runs.c.created_at, runs.c.id))
+
     def due(self, now: int, limit: int) -> list[str]:
         """Earliest first."""
         found = sa.select(runs.c.id).where(sa.text("wakes_at > 0"), runs.c.wakes_at <= now, sa.text(LIVING))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Final
 from graphql import (
     ExecutionResult,
     GraphQLError,
+    GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
     build_schema,
@@ -40,12 +42,17 @@ class GraphQLAnswer:
     refused: bool = False
 
 
+@functools.cache
+def _schema() -> GraphQLSchema:
+    return build_schema(SCHEMA.read_text("utf-8"))
+
+
 class GraphQLApi:
     """Answers documents over the world; the caller holds the lock."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._schema = build_schema(SCHEMA.read_text("utf-8"))
+        self._schema = _schema()
 
     def answer(self, body: Any, token: TokenRecord) -> GraphQLAnswer:
         """Validates and executes one request body."""

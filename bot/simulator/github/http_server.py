@@ -53,7 +53,7 @@ class HttpServer:
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", port), _handler(application, self._closing))
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="github-http", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="github-http", daemon=True
         )
 
     @property

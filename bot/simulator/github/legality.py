@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import re
@@ -37,7 +38,7 @@ class Operation:
     def validator(self, name: str, schema: Mapping[str, Any]) -> jsonschema_rs.Validator:
         """The compiled schema; compiled when first asked for, as most scenarios touch few operations."""
         if name not in self.validators:
-            self.validators[name] = jsonschema_rs.validator_for(dict(schema), validate_formats=True)
+            self.validators[name] = jsonschema_rs.validator_for(dict(schema), validate_formats=True, mask="the value")
         return self.validators[name]
 
 
@@ -84,6 +85,12 @@ class Description:
         found += [f"body{_where(one.instance_path)}: {_short(one.message)}" for one in validator.iter_errors(body)]
         found += [f"body{at}: undocumented property" for at in _undocumented([operation.body], body, "")]
         return found
+
+
+@functools.cache
+def description() -> Description:
+    """The vendored description, loaded once a process; its schemas are compiled as they are needed."""
+    return Description()
 
 
 def _operation(row: Mapping[str, Any]) -> Operation:

@@ -18,7 +18,7 @@ from bot.simulator.github.faults import Fault, FaultPlan
 from bot.simulator.github.git_objects import MissingObject
 from bot.simulator.github.graphql_api import GraphQLApi
 from bot.simulator.github.http_server import HttpAnswer, HttpRequest
-from bot.simulator.github.legality import Description, Match
+from bot.simulator.github.legality import Match, description
 from bot.simulator.github.world import World
 
 NOT_WRITES: Final = frozenset(
@@ -62,7 +62,7 @@ class Application:
         self._world = world
         self._authority = authority
         self._faults = faults
-        self._description = Description()
+        self._description = description()
         self._graphql = GraphQLApi(world)
         self._handlers: dict[str, Handler] = dict(apps.by_id)
         for one in (api_issues, api_pulls, api_git, api_repos):
