@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from celery import Celery
-
 from bot.adapters.artifact_files import ArtifactFiles
-from bot.adapters.celery_queue import CeleryQueue, make_celery
+from bot.adapters.celery_queue import CeleryApp, CeleryQueue, make_celery
 from bot.adapters.git_trees import GitTrees
 from bot.adapters.storage import SqlStorage, migrate
 from bot.adapters.system_clock import SystemChance, SystemClock
@@ -51,7 +49,7 @@ class Parts:
     """What one process works with. ``dispatch`` is None where no App key is held, ``performer`` has this process's handlers."""
 
     settings: Settings
-    celery: Celery
+    celery: CeleryApp
     queue: CeleryQueue
     storage: SqlStorage
     desk: Desk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from celery import Celery
@@ -12,6 +12,8 @@ from bot.domain.jobs import CONTROL, GITHUB
 from bot.ports.queue import Nudge
 
 log = structlog.get_logger()
+
+CeleryApp: TypeAlias = Celery
 
 QUEUES: dict[Nudge, str] = {
     Nudge.ROUTE: CONTROL,

@@ -97,10 +97,8 @@ class GitHubAppWriter:
     # One request
 
     def _plain(self, row: OutboxWrite, payload: dict[str, Any]) -> Sent:
-        # GitHub takes no body with DELETE; the row's payload is empty there.
-        content = None if METHODS[row.kind] == "DELETE" else row.body
         try:
-            response = self._write(row, METHODS[row.kind], row.target, content)
+            response = self._write(row, METHODS[row.kind], row.target, row.body)
         except GitHubRefused as refused:
             return self._settled(row, payload, refused)
         return _sent(row.kind, response)
@@ -219,7 +217,7 @@ class GitHubAppWriter:
                 asked = {"check_name": payload["name"], "filter": "all", "app_id": self._client.app_id}
                 for run in self._pages(row, path, asked, key="check_runs"):
                     if (
-                        run.get("external_id") == row.dedupe_key
+                        run.get("external_id") == payload["external_id"]
                         and (run.get("app") or {}).get("id") == self._client.app_id
                     ):
                         return _shown("check_run.create", 200, run)

@@ -136,7 +136,7 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     Rule("basic-auth", re.compile(r"(?i)basic[ \t]{1,4}([A-Za-z0-9+/]{6,512}={0,2})"), ("basic",), 1, _login),
     Rule("basic-auth", re.compile(r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})"), ("auth",), 1, _login),
     Rule("bearer-token", re.compile(r"(?i)(?:bearer|authorization:[ \t]{0,4}token)[ \t]{1,4}([A-Za-z0-9._~+/-]{16,4000}=*)"), ("bearer", "authorization"), 1, _bearer),
-    Rule("npm-token", re.compile(r"(?i)_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})"), ("_auth", "_password"), 1, _password),
+    Rule("npm-token", re.compile(r"(?i)(?<![A-Za-z0-9])_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})"), ("_auth", "_password"), 1, _password),
     Rule("netrc-password", re.compile(r"(?i)login[ \t\r\n]{1,8}\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})"), ("login",), 1, _password),
     Rule("config-password", re.compile(r"(?im)^[ \t]{0,40}(?:(?:export|set|env|arg)[ \t]{1,4})?[\w.-]{0,40}(?:password|passwd|pwd)[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'#<>(){}\[\],;]{6,256})[ \t]{0,8}\r?$"), ("password", "passwd", "pwd"), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
     Rule("connection-string", re.compile(r"(?i)(?:;|\")[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n]{1,256})"), ("password", "pwd"), 1, _password),

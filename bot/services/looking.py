@@ -248,7 +248,7 @@ class Looking:
         )
 
     def _shown(self, place: Place, payload: dict[str, Any]) -> str:
-        """ "" when GitHub still shows byte for byte what we wrote."""
+        """Why GitHub does not show byte for byte what we wrote; empty when it does."""
         if "body" in payload:
             pull = self.reader.pull(place, int(payload["pull"]))
             return (

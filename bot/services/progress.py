@@ -160,7 +160,6 @@ class Progress:
         taken = str(job.result["snapshot"])
         if taken == run.snapshot_sha256:
             return None
-        tx.runs.save(run)
         moved = self._take_snapshot(tx, run, taken)
         return self._in_stage(tx, moved)
 

@@ -162,7 +162,7 @@ def _lists(subject: PlanSubject, findings: Sequence[FindingView], notes: Sequenc
     found = _List(_REVIEWED, _found(findings), 38, sections(verdict(findings), unproven_line(findings)))
     return [
         _List("Notes", tuple(_Item(brief(note, 20), one_line(note)) for note in notes), 28),
-        _List(f"Risk: {'high' if subject.risk == 'high' else 'normal'}", tuple([*reasons, *risks]), 45, warning),
+        _List(f"Risk: {'high' if subject.risk == 'high' else 'normal'}", (*reasons, *risks), 45, warning),
         _List(f"Files ({len(plan.paths)})", _files(subject), 30),
         _List(f"Acceptance criteria ({len(plan.acceptance)})", tuple(map(_criterion, plan.acceptance)), 55),
         found,

@@ -28,8 +28,10 @@ def plan_waiting(subject: PlanSubject, sha: str) -> Fields:
     plan = subject.plan
     facts = (
         f"**Risk:** {'high' if subject.risk == 'high' else 'normal'}",
-        f"**Scope:** {counted(len(plan.steps), 'step')}, {counted(len(plan.paths), 'file')}, "
-        f"{counted(len(plan.acceptance), 'acceptance criterion', 'acceptance criteria')}",
+        (
+            f"**Scope:** {counted(len(plan.steps), 'step')}, {counted(len(plan.paths), 'file')}, "
+            f"{counted(len(plan.acceptance), 'acceptance criterion', 'acceptance criteria')}"
+        ),
         f"**Budget:** the run stops at {dollars(subject.budget_micro_dollars)}",
         f"**Plan hash:** `{hex_or_unknown(sha)}`",
     )

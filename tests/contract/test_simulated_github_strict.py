@@ -97,7 +97,7 @@ def test_a_jwt_must_be_signed_with_the_apps_key(github: SimulatedGitHub) -> None
     claims = {"iss": str(APP_ID), "iat": int(time.time()), "exp": int(time.time()) + 60}
     for bad in (
         jwt.encode(claims, "x" * 32, "HS256"),
-        jwt.encode(claims, None, "none"),
+        jwt.encode(claims, "", "none"),
         token(github),
         "nothing",
     ):
@@ -165,10 +165,10 @@ def test_a_token_cannot_be_given_more_than_the_app_has(github: SimulatedGitHub) 
         {"repositories": ["no"]},
     ):
         with pytest.raises(RequestFailed) as caught:
-            client.rest.apps.create_installation_access_token(github.installation_id, **scope)  # type: ignore[call-overload]
+            client.rest.apps.create_installation_access_token(github.installation_id, **scope)
         assert caught.value.response.status_code == 422
+    wrong = client.with_auth(client.auth.as_installation(1))
     with pytest.raises(RequestError):
-        wrong = client.with_auth(client.auth.as_installation(1))
         wrong.rest.repos.get(OWNER, REPO)
 
 

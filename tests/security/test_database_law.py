@@ -43,8 +43,8 @@ class RawDatabase:
             with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as link, link:
                 link.execute("PRAGMA foreign_keys = ON")
                 return link.execute(statement, values).fetchall()
-        with psycopg.connect(plain(self._url)) as link:
-            done = link.execute(statement.replace("?", "%s").encode(), values)
+        with psycopg.connect(plain(self._url)) as server:
+            done = server.execute(statement.replace("?", "%s").encode(), values)
             return done.fetchall() if done.description else []
 
     def refuses(self, statement: str, *values: Any, because: str) -> None:

@@ -5,10 +5,12 @@ A delivery may be acknowledged once `InboxWriter.store` has returned: SQLite has
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from bot.adapters.storage.deliveries import REARMED
 from bot.adapters.storage.engine import BUSY_MS, dispose, make_engine, our_errors, writing
@@ -63,8 +65,10 @@ class InboxWriter:
         rows = [self._row(connection, delivery) for delivery in batch]
         if connection.dialect.name == "sqlite":
             statement, cursor = _sqlite_insert(), connection.connection.cursor()
-            with our_errors():
+            try:
                 return [cursor.execute(statement, row).rowcount == 1 for row in rows]
+            except sqlite3.Error as error:
+                raise exc.DBAPIError.instance(statement, None, error, sqlite3.Error) from error
         stored = connection.exec_driver_sql(
             _postgres_insert(), tuple(list(column) for column in zip(*rows, strict=True))
         )
