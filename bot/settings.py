@@ -126,7 +126,6 @@ def checked(settings: Settings) -> Settings:
         for name, url in (
             ("ANTHROPIC_BASE_URL", settings.model_url),
             ("CONDUCTOR_GITHUB_URL", settings.github_url),
-            ("CONDUCTOR_GIT_URL", settings.git_url),
         ):
             if urlsplit(url).scheme != "https":
                 raise SettingsError(f"{name} is {url!r}: it must be an https URL", {"name": name})

@@ -47,6 +47,8 @@ class GitTrees:
 
     def __init__(self, root: Path) -> None:
         self._git = Git(root)
+        # A tree that was seen stays: nothing is ever collected while a process runs.
+        self._known: set[str] = set()
 
     def load(self, bundle: Path, tree: str) -> None:
         """Take in a snapshot bundle and check that its tree is ``tree``. Idempotent. Raises ``BundleRefused``."""
@@ -203,9 +205,14 @@ class GitTrees:
         return said.stdout.decode("utf-8", "backslashreplace")
 
     def _has(self, tree: str) -> bool:
+        if tree in self._known:
+            return True
         if not _TREE.fullmatch(tree):
             return False
-        return self._git.run("cat-file", "-t", tree, codes=(0, 128)).stdout == b"tree\n"
+        found = self._git.run("cat-file", "-t", tree, codes=(0, 128)).stdout == b"tree\n"
+        if found:
+            self._known.add(tree)
+        return found
 
     def _demand(self, tree: str) -> None:
         if not self._has(tree):

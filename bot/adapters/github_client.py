@@ -172,7 +172,8 @@ class GitHubClient:
 
         Raises ``InternalError`` for a path that could be read as one outside the repository.
         """
-        if path != f"/repos/{place.full_name}" and not is_in_repository(path, place.full_name):
+        whole = method == "GET" and path == f"/repos/{place.full_name}"
+        if not whole and not is_in_repository(path, place.full_name):
             raise InternalError(
                 f"The path {path!r} is not one of repository {place.full_name}; it is not asked for.", {"path": path}
             )
@@ -240,7 +241,7 @@ class GitHubClient:
             raise self._mapped(failed.response.raw_response) from failed
         except GitHubException as error:
             raise _busy("", f"{type(error).__name__}: {error.__cause__ or error}") from error
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             # githubkit reads limit headers as whole numbers and lets go of the answer when they are none.
             raise _limited(_MINUTE_MS, "a limit whose end cannot be read") from error
         if answer.status_code >= 300:

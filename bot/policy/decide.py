@@ -149,7 +149,7 @@ def decide(policies: PolicySet, facts: WriteFacts) -> Decision:
 
 
 def publishing_decision(policies: PolicySet, exposures: Sequence[Exposed], publish: str) -> Decision:
-    """Whether code may be published that no person has read: ``publish`` is the setting, ``ask`` or ``auto``."""
+    """Whether code may be published that no person has read: ``publish`` is the setting: ``auto``, ``risky`` or ``approval``."""
     principal = {
         "uid": {"type": "Process", "id": "control"},
         "attrs": {"role": "control", "stage": "code.review"},

@@ -71,7 +71,6 @@ class Starter:
             delivery_id=setting.delivery_id,
             created_at=now,
             updated_at=now,
-            state_at=now,
             known={
                 "title": issue.title,
                 "by_label": by_label,

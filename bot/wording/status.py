@@ -140,7 +140,7 @@ def _cost(view: RunView) -> str:
 
 def _footer(view: RunView) -> str:
     run = f"[Run page]({view.page})" if view.page else "Run"
-    dry = " · dry run: nothing but answers is written" if view.mode == "dry-run" else ""
+    dry = " · dry run: nothing is published" if view.mode == "dry-run" else ""
     return (
         f"<sub>{run} {code(view.run_id)} · started by {brief_code(view.requester, 39)}{dry} · `/conductor help`</sub>"
     )

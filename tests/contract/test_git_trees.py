@@ -286,9 +286,8 @@ def test_what_merges_without_lines(source: Git, trees: Trees, tmp_path: Path) ->
 
     def change(path: str, data: bytes, mode: GitMode) -> Patch:
         old = entry.get(path)
-        return Patch(
-            base_tree=base, changes=(put(path, data, mode=mode, before=old and old.blob, was=old and old.mode),)
-        )
+        made = put(path, data, mode=mode, before=old.blob if old else None, was=old.mode if old else None)
+        return Patch(base_tree=base, changes=(made,))
 
     executable = change("f", BASE, "100755")
     edit = change("f", line(3, b"three"), "100644")

@@ -220,3 +220,10 @@ def test_writes_hold_the_hash_of_the_raw_body_and_no_minting(github: SimulatedGi
     [one] = github.writes
     assert one.sha256 == hashlib.sha256(raw).hexdigest()
     assert (one.method, one.path, one.status, one.changed) == ("POST", f"{BASE}/issues/7/comments", 201, True)
+
+
+@pytest.mark.parametrize("name", ["heads/..%2F..%2Fconfig", "heads/%2E%2E/%2E%2E/HEAD", "heads/x%00"])
+def test_a_ref_does_not_lead_out_of_the_refs(github: SimulatedGitHub, name: str) -> None:
+    assert ask(github, "GET", f"{BASE}/git/ref/{name}").status_code == 404
+    assert ask(github, "PATCH", f"{BASE}/git/refs/{name}", {"sha": "0" * 40}).status_code == 422
+    assert ask(github, "GET", f"{BASE}/commits/{name}").status_code == 422

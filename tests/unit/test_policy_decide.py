@@ -72,7 +72,7 @@ def test_every_policy_decides_something() -> None:
         seen |= set(decide(POLICIES, facts(kind, **changes)).policy_ids)
         assert policy_id in seen
     for exposed in ((), (WorkflowExposure(path="a", reasons=("b",)),)):
-        for publish in ("ask", "auto"):
+        for publish in ("risky", "auto", "approval"):
             seen |= set(publishing_decision(POLICIES, exposed, publish).policy_ids)
     assert seen == set(POLICIES.ids)
 
@@ -347,10 +347,14 @@ def test_an_engine_that_raises_is_a_denial(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_publishing_needs_a_person_where_something_is_exposed() -> None:
     exposed = (WorkflowExposure(path=".github/workflows/ci.yml", reasons=("it names the secret X",)),)
-    assert publishing_needs_person(POLICIES, exposed, "ask")
+    assert publishing_needs_person(POLICIES, exposed, "risky")
     assert publishing_needs_person(POLICIES, exposed, "AUTO")
     assert not publishing_needs_person(POLICIES, exposed, "auto")
-    assert not publishing_needs_person(POLICIES, (), "ask")
+    assert not publishing_needs_person(POLICIES, (), "risky")
+    assert not publishing_needs_person(POLICIES, (), "auto")
+    for publish in ("approval", "", "Risky", "anything"):
+        assert publishing_needs_person(POLICIES, (), publish)
+        assert publishing_needs_person(POLICIES, exposed, publish)
 
 
 def test_a_deployment_can_ask_for_a_person_always(tmp_path: Path) -> None:

@@ -161,7 +161,9 @@ def statuses() -> dict[str, str]:
     why = "Two rounds are spent and F1 is open."
     told = {f"status_{state}.md": of_status(state, why=why) for state in SOFTWARE.states}
     first = replace(VIEW, state="queued", stage="", round=0, open_findings=0, settled_findings=0)
-    told["status_queued.md"] = status_comment(replace(first, spent=0, budget=0, pull=0, plan_hash="", notes=(), page=""))
+    told["status_queued.md"] = status_comment(
+        replace(first, spent=0, budget=0, pull=0, plan_hash="", notes=(), page="")
+    )
     return told | {"status_paused.md": of_status("code.draft", paused=True, mode="dry-run")}
 
 

@@ -25,7 +25,8 @@ _ARRAYS = {"TEXT": "text[]", "BIGINT": "bigint[]", "BLOB": "bytea[]"}
 def _postgres_insert() -> str:
     """One array a column: the statement stays the same, and is prepared once, whatever the batch's size."""
     types = [_ARRAYS[column.type.compile()] for column in deliveries.columns]
-    arrays = ", ".join(f"%s::{name}" for name in types)
+    # %b: bodies travel as bytes, not as hexadecimal text of twice their size.
+    arrays = ", ".join(f"{'%b' if name == 'bytea[]' else '%s'}::{name}" for name in types)
     columns = ", ".join(_NAMES)
     return (
         f"INSERT INTO deliveries ({columns}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - names of our own columns

@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
 from bot.adapters.storage.runs import DRY_RUN
 from bot.adapters.storage.stops import stopped
-from bot.adapters.tables import READY, SENDING, UNDONE, installations, outbox, runs
+from bot.adapters.tables import ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.subject import sha256_of
 from bot.ports.records import OutboxRow
 
 _COLUMNS = columns_of(outbox, OutboxRow)
+_ENDS = frozenset({"denied", "confirmed", "dead"})
 
 
 def _answers_stop() -> sa.ColumnElement[bool]:
@@ -34,7 +35,6 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
         sa.text(UNDONE),  # unqualified names mean the innermost table, which is this one
         earlier.c.repository_id == outbox.c.repository_id,
         earlier.c.order_key == outbox.c.order_key,
-        earlier.c.installation_id == outbox.c.installation_id,
         earlier.c.id < outbox.c.id,
     )
     return sa.and_(sa.not_(_answers_stop()), found.exists())
@@ -223,7 +223,8 @@ class SqlOutbox:
         newest = sa.select(*_COLUMNS).order_by(outbox.c.id.desc()).limit(limit)
         if not states:
             return self._link.all(OutboxRow, newest)
-        found = [
-            row for state in set(states) for row in self._link.all(OutboxRow, newest.where(outbox.c.state == state))
-        ]
+        found: list[OutboxRow] = []
+        for state in set(states):
+            of_state = newest.where(outbox.c.state == state, sa.text(ENDED if state in _ENDS else OPEN))
+            found += self._link.all(OutboxRow, of_state)
         return sorted(found, key=lambda row: row.id, reverse=True)[:limit]

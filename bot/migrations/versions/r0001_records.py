@@ -375,10 +375,11 @@ def outbox() -> None:
         **where("state IN ('staged', 'allowed', 'sending') AND held = 0"),
     )
     op.create_index(
-        "ix_outbox_ready", "outbox", ["installation_id", "not_before"], **where("state = 'allowed' AND held = 0")
+        "ix_outbox_ready", "outbox", ["not_before", "installation_id"], **where("state = 'allowed' AND held = 0")
     )
     op.create_index("ix_outbox_sending", "outbox", ["installation_id", "lease_until"], **where("state = 'sending'"))
-    op.create_index("ix_outbox_state", "outbox", ["state", "id"])
+    op.create_index("ix_outbox_open", "outbox", ["state", "id"], **where("state IN ('staged', 'allowed', 'sending')"))
+    op.create_index("ix_outbox_ended", "outbox", ["state", "id"], **where("state IN ('denied', 'confirmed', 'dead')"))
     op.create_index(
         "ix_outbox_undone",
         "outbox",

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from bot.simulator.github import effects, effects_pulls, render, render_git
-from bot.simulator.github.answer import Answer, Call, Handlers, Refusal, invalid
+from bot.simulator.github.answer import Answer, Call, Handlers, Refusal
 from bot.simulator.github.git_objects import DIRECTORY, SUBMODULE, GitRepository, MissingObject, Person
 from bot.simulator.github.resolve import EMPTY, commit_of
 
@@ -227,6 +227,3 @@ def _workflows(git: GitRepository, commit: str) -> str | None:
     """The tree of the workflows in a commit."""
     entry = git.find(git.commit(commit).tree, WORKFLOWS)
     return entry.sha if entry is not None and entry.mode == DIRECTORY else None
-
-
-__all__ = ["HANDLERS", "invalid"]

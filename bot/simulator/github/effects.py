@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from bot.simulator.github import render, render_git, render_pulls
 from bot.simulator.github.git_objects import Commit
-from bot.simulator.github.model import Account, AppRecord, Comment, Issue, Label, Reaction, Repository, node_id
+from bot.simulator.github.model import Account, AppRecord, Comment, Edit, Issue, Label, Reaction, Repository, node_id
 from bot.simulator.github.world import Event, World
 
 ZERO: Final = "0" * 40
@@ -82,9 +82,11 @@ def edit_issue(scene: Scene, issue: Issue, title: str | None, body: str | None) 
     changes: dict[str, Any] = {}
     if title is not None and title != issue.title:
         changes["title"] = {"from": issue.title}
+        issue.edits.append(Edit((issue.title, title), scene.actor.account, scene.world.clock()))
         issue.title = title
     if body is not None and body != issue.body:
         changes["body"] = {"from": issue.body or ""}
+        issue.edits.append(Edit(None, scene.actor.account, scene.world.clock()))
         issue.body = body
     if changes:
         scene.world.touch(issue)

@@ -310,6 +310,8 @@ class GitRepository:
 
     def ref(self, name: str) -> str | None:
         """The sha of a full ref name, None when there is none."""
+        if ".." in name or "\0" in name or not name.startswith("refs/"):
+            return None
         target = self.path / name
         return target.read_text("ascii").strip() if target.is_file() else None
 

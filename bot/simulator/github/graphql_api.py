@@ -23,7 +23,7 @@ from graphql import (
 from bot.simulator.github import effects_pulls, render, render_pulls
 from bot.simulator.github.access import TokenRecord
 from bot.simulator.github.effects import Actor, Scene
-from bot.simulator.github.model import Issue, Pull, Repository, ReviewComment, Thread, node_id, stamp
+from bot.simulator.github.model import Account, Edit, Issue, Pull, Repository, ReviewComment, Thread, node_id, stamp
 from bot.simulator.github.world import World
 
 SCHEMA: Final = Path(__file__).with_name("schema.graphql")
@@ -222,6 +222,12 @@ class _Root:
             "state": issue.state.upper(),
             "createdAt": stamp(issue.created),
             "updatedAt": stamp(issue.updated),
+            "userContentEdits": lambda _info, **page: _connection(
+                [one for one in issue.edits if one.title is None], _show_edit, **page
+            ),
+            "timelineItems": lambda _info, **page: _connection(
+                [one for one in issue.edits if one.title is not None], _show_rename, **_paging(page)
+            ),
         }
 
     def _show_pull(self, within: Repository, issue: Issue, pull: Pull) -> dict[str, Any]:
@@ -267,6 +273,38 @@ class _Root:
             "path": one.path,
             "createdAt": shown["created_at"],
         }
+
+
+def _paging(asked: dict[str, Any]) -> dict[str, Any]:
+    """Without the filters: only renames are kept, and only they can be asked for."""
+    return {name: value for name, value in asked.items() if name not in {"itemTypes", "since"}}
+
+
+def _show_edit(edit: Edit) -> dict[str, Any]:
+    return {
+        "__typename": "UserContentEdit",
+        "id": node_id("UCE", int(edit.at)),
+        "createdAt": stamp(edit.at),
+        "editedAt": stamp(edit.at),
+        "editor": _show_actor(edit.editor),
+    }
+
+
+def _show_rename(edit: Edit) -> dict[str, Any]:
+    assert edit.title is not None
+    return {
+        "__typename": "RenamedTitleEvent",
+        "id": node_id("RTE", int(edit.at)),
+        "createdAt": stamp(edit.at),
+        "actor": _show_actor(edit.editor),
+        "previousTitle": edit.title[0],
+        "currentTitle": edit.title[1],
+    }
+
+
+def _show_actor(account: Account) -> dict[str, Any]:
+    kind = "User" if account.kind == "User" else "Bot"
+    return {"__typename": kind, "id": node_id("U", account.id), "databaseId": account.id, "login": account.login}
 
 
 def _connection(

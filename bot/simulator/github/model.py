@@ -140,6 +140,15 @@ class Pull:
     threads: dict[str, Thread] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Edit:
+    """One change of an issue's text: `title` with the titles before and after it, else of the body."""
+
+    title: tuple[str, str] | None
+    editor: Account
+    at: float
+
+
 @dataclass
 class Issue:
     """An issue, or with `pull` a pull request."""
@@ -160,6 +169,7 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     pull: Pull | None = None
+    edits: list[Edit] = field(default_factory=list)
 
 
 @dataclass

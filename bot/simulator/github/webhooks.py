@@ -38,16 +38,17 @@ class Delivery:
     @property
     def action(self) -> str | None:
         """The payload's action, None where there is none (push, or bytes that are no JSON object)."""
-        found = self._object().get("action")
+        found = self.payload().get("action")
         return found if isinstance(found, str) else None
 
     def about(self, key: str) -> int | None:
         """The id of the `repository` or `installation` that the payload names."""
-        found = self._object().get(key)
+        found = self.payload().get(key)
         number = found.get("id") if isinstance(found, dict) else None
         return number if isinstance(number, int) else None
 
-    def _object(self) -> dict[str, Any]:
+    def payload(self) -> dict[str, Any]:
+        """The body as an object; empty when it is none."""
         try:
             payload = json.loads(self.body)
         except ValueError:
@@ -111,8 +112,6 @@ class Deliverer:
         self._changed = threading.Condition()
         self._closing = False
         self._attempts: list[Attempt] = []
-        self._connection: http.client.HTTPConnection | None = None
-        self._connected_to = ""
         self._thread = threading.Thread(target=self._run, name="github-deliveries", daemon=True)
 
     def start(self) -> None:
@@ -165,7 +164,7 @@ class Deliverer:
         found = next((one for one in self.all() if one.id == number), None)
         if found is None:
             return None
-        request = {"headers": found.headers, "payload": json.loads(found.delivery.body)}
+        request = {"headers": found.headers, "payload": found.delivery.payload()}
         response = {"headers": {}, "payload": found.answer}
         return _listed(found) | {"url": self.url or "", "request": request, "response": response}
 
@@ -186,8 +185,6 @@ class Deliverer:
                 with self._changed:
                     self._busy -= 1
                     self._changed.notify_all()
-        if self._connection is not None:
-            self._connection.close()
 
     def _next(self) -> Delivery | None:
         with self._changed:
@@ -253,36 +250,17 @@ class Deliverer:
         return found
 
     def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-        """Posts once over a kept connection; a kept one that the receiver closed meanwhile is opened anew."""
+        """Posts once, over a connection of its own: a kept one would make a lost answer look like a closed connection."""
         url = urlsplit(self.url or "")
-        if url.netloc != self._connected_to:
-            self._drop()
-            self._connected_to = url.netloc
-        for fresh in (self._connection is None, True):
-            if fresh:
-                self._open(url.hostname or "", url.port or 80)
-            assert self._connection is not None
-            try:
-                self._connection.request("POST", url.path or "/", body, headers)
-                response = self._connection.getresponse()
-                return response.status, response.read().decode("utf-8", "replace")
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                self._drop()
-                if fresh:
-                    return 0, ""
-            except (OSError, http.client.HTTPException):
-                self._drop()
-                return 0, ""
-        return 0, ""
-
-    def _open(self, host: str, port: int) -> None:
-        self._drop()
-        self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection = http.client.HTTPConnection(url.hostname or "", url.port or 80, timeout=TIMEOUT_SECONDS)
+        try:
+            connection.request("POST", url.path or "/", body, headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            connection.close()
 
 
 def _listed(one: Attempt) -> dict[str, Any]:
