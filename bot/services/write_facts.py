@@ -91,9 +91,27 @@ def _facts(
         annotations=size["annotations"],
     )
     base = _place(run, row, payload, base)
-    if run is not None and row.kind in {"branch.create", "branch.update", "pull.ready", "review.request"}:
-        base = _code(desk, tx, run, row, payload, base, protected)
+    if run is None or not run.snapshot_sha256:
+        return base
+    if row.kind in {"branch.create", "pull.create"}:
+        return _planned(desk, run, row, payload, base)
+    if row.kind in {"branch.update", "pull.ready", "review.request"}:
+        return _code(desk, tx, run, row, payload, base, protected)
     return base
+
+
+def _planned(desk: Desk, run: r.Run, row: r.OutboxRow, payload: dict[str, Any], facts: WriteFacts) -> WriteFacts:
+    """Before approval: the branch's one commit stands on base and holds base's very tree; the pull request goes to the default branch."""
+    first = str(run.known.get("branch_snapshot", run.snapshot_sha256))
+    snapshot = Snapshot.model_validate_json(desk.artifacts.get(run.installation_id, first))
+    if row.kind == "pull.create":
+        return replace(facts, default_base=payload.get("base") == snapshot.default_branch)
+    same = payload.get("tree") == payload.get("base_tree") == snapshot.base_tree
+    return replace(
+        facts,
+        tree_equals_base=same and payload.get("parent") == snapshot.base_commit and not payload.get("entries"),
+        approved_paths_only=True,
+    )
 
 
 def _holds_secret(desk: Desk, row: r.OutboxRow, payload: dict[str, Any]) -> bool:
@@ -117,19 +135,31 @@ def _place(run: r.Run | None, row: r.OutboxRow, payload: dict[str, Any], facts: 
     return replace(
         facts,
         branch=branch,
-        own_issue=order_kind == "issue" and order_name in {str(run.issue_number), pull},
+        own_issue=order_kind == "issue"
+        and order_name in {str(run.issue_number), pull}
+        and _names(row, "issues", order_name),
         own_comment=_last_segment(row.target) == str(run.known.get("status_comment", "")) != "",
         own_label=label in labels.PHASES or (row.kind == "label.remove" and label == start),
         start_label=label == start,
-        own_pull=bool(pull) and (f"/pulls/{pull}" in row.target or branch == run.branch),
+        own_pull=bool(pull) and _names_pull(row, pull, branch == run.branch),
         own_check=_last_segment(row.target) in checks,
         own_branch=branch == run.branch,
         own_ref=is_own_ref(branch),
-        default_base=bool(payload.get("base")),
-        tree_equals_base=row.kind == "branch.create"
-        and payload.get("tree") == payload.get("base_tree")
-        and not payload.get("entries"),
     )
+
+
+def _names_pull(row: r.OutboxRow, pull: str, on_own_branch: bool) -> bool:
+    """Whether the target is below our pull request; a check names none and stands on our branch."""
+    if "/pulls/" in row.target:
+        return _names(row, "pulls", pull)
+    return row.kind == "check_run.create" and on_own_branch
+
+
+def _names(row: r.OutboxRow, kind: str, number: str) -> bool:
+    """Whether the target is below that issue or pull request; comments and labels of a repository name none."""
+    segments = row.target.split("/")
+    position = segments.index(kind) + 1 if kind in segments else len(segments)
+    return position >= len(segments) or segments[position] in {number, "comments"}
 
 
 def _last_segment(target: str) -> str:
@@ -163,16 +193,12 @@ def _code(
     needs = code_stage.approval is Approval.BY_POLICY and publishing_needs_person(
         desk.policies, snapshot.exposures, str(snapshot.config.publish)
     )
-    covers = approval is not None and (
-        row.kind == "branch.create" or (code is not None and code.plan_sha256 == plan_row.sha256)
-    )
+    covers = approval is not None and code is not None and code.plan_sha256 == plan_row.sha256
     right_tree = row.kind != "branch.update" or (code is not None and payload.get("tree") == code.tree)
     return replace(
         facts,
         approved=covers and right_tree,
-        approved_paths_only=all(path in named for path in _changed_from_base(desk, run, snapshot, code))
-        if row.kind == "branch.update"
-        else True,
+        approved_paths_only=code is not None and _only_named(desk, run, snapshot, code, named),
         protected_changed=unnamed,
         workflows_changed=changes_workflows(changed),
         diff_approval_needed=needs,
@@ -184,10 +210,9 @@ def _changed(payload: dict[str, Any]) -> list[str]:
     return [str(one["path"]) for one in payload.get("entries", [])]
 
 
-def _changed_from_base(desk: Desk, run: r.Run, snapshot: Snapshot, code: CodeSubject | None) -> list[str]:
-    """Paths of the tree to be published that differ from base, whatever the branch's last commit held."""
-    if code is None:
-        return []
+def _only_named(desk: Desk, run: r.Run, snapshot: Snapshot, code: CodeSubject, named: frozenset[str]) -> bool:
+    """Whether every path of the tree to be published that differs from base is approved, whatever the branch's last commit held."""
     patch = json.loads(desk.artifacts.get(run.installation_id, code.patch_sha256))
-    assert patch["base_tree"] == snapshot.base_tree or patch["base_tree"] == code.base_tree
-    return [str(one["path"]) for one in patch["changes"]]
+    return patch["base_tree"] == code.base_tree == snapshot.base_tree and all(
+        one["path"] in named for one in patch["changes"]
+    )

@@ -96,11 +96,14 @@ def _words_in(token: str) -> int:
 
 def brief(text: str, words: int) -> str:
     """Untrusted ``text`` as one plain line of at most ``words`` words; a longer one ends in an ellipsis."""
-    whole = one_line(text)
-    if word_count(whole) <= words:
-        return whole
     joined = " ".join(strip_hidden(text).split())
-    low, high = 1, len(joined)
+    most = words * (_LONG_WORD + 1)
+    if len(joined) <= most:
+        whole = plain(joined)
+        if word_count(whole) <= words:
+            return whole
+    # Even words of the greatest length end there: what follows need not be looked at.
+    low, high = 1, min(len(joined), most)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if word_count(plain(joined, limit=middle)) <= words else (low, middle - 1)
