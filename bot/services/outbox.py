@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.events import RepositoryRef
 from bot.domain.subject import canonical, sha256_of
-from bot.domain.writes import BranchCreate, BranchUpdate, CommentCreate, CommentReply, Write, marker
+from bot.domain.writes import BranchCreate, BranchUpdate, CommentCreate, CommentReply, CommentUpdate, Write, marker
 from bot.policy.decide import decide, decision_sha256
 from bot.ports import records as r
 from bot.ports.queue import Nudge
@@ -98,7 +98,7 @@ class Outboxes:
         return row_id
 
     def _marked(self, write: Write, token: str) -> Write:
-        if isinstance(write, CommentCreate | CommentReply):
+        if isinstance(write, CommentCreate | CommentReply | CommentUpdate):
             return replace(write, body=f"{cut(self.desk.redactor.redact(write.body).text)}\n\n{marker(token)}")
         return write
 

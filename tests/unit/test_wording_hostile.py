@@ -240,7 +240,7 @@ def test_a_plan_is_decided_on_in_400_words_and_nothing_of_it_is_lost(text: str, 
     body = bodies.plan_body(
         subject, issue=7, run_id="r", findings=findings_of(long) * many, spent=1, notes=(long,) * many
     )
-    head = body.partition("<details>")[0]
+    head = body.partition("\n<details>\n<summary>")[0]
     assert layout.word_count(head) <= bodies.WORDS
     assert len(head.split()) <= bodies.WORDS
     assert head.count("### Your decision\n") == 1
@@ -255,7 +255,7 @@ def test_a_plan_is_decided_on_in_400_words_and_nothing_of_it_is_lost(text: str, 
 def test_long_plans_fold_the_rest_visibly() -> None:
     text = "Every one of these words tells the reader something about what will be done here. " * 20
     body = plan_body(text, many=20)
-    head = body.partition("<details>")[0]
+    head = body.partition("\n<details>\n<summary>")[0]
     assert "more, folded below*" in head
     for title in (
         "What and why, in full",
