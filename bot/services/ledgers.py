@@ -284,6 +284,7 @@ def view_of(finding: LedgerFinding) -> FindingView:
         pointer=str(pointed.get("pointer", "")),
         suggestion=finding.suggestion or "",
         unproven=finding.is_unproven,
+        concern=finding.concern,
     )
 
 

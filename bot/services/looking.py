@@ -253,18 +253,15 @@ class Looking:
             pull = self.reader.pull(place, int(payload["pull"]))
             return (
                 ""
-                if _same_text(pull.body, str(payload["body"]))
+                if pull.body == str(payload["body"])
                 else "the pull request's text is not what Conductor wrote there; somebody edited it"
             )
         head = str(self._head(place, int(payload["pull"])))
         for check in self.reader.check_runs(place, head, ours=True):
             if int(check["id"]) == int(payload["check_run"]):
-                shown = str((check.get("output") or {}).get("summary") or "")
-                return (
-                    ""
-                    if _same_text(shown, str(payload["summary"]))
-                    else "the check's text is not what Conductor wrote there"
-                )
+                output = check.get("output") or {}
+                same = all(str(output.get(part) or "") == str(payload[part]) for part in ("summary", "text"))
+                return "" if same else "the check's text is not what Conductor wrote there"
         return "the check that showed the diff is gone"
 
     def _head(self, place: Place, pull: int) -> str:
@@ -389,11 +386,6 @@ def _comment_problem(comment: ThreadComment | None, claim: dict[str, Any]) -> st
     if comment.updated_at > comment.created_at:
         return "the approving comment was edited; write a new one"
     return ""
-
-
-def _same_text(one: str, other: str) -> bool:
-    """GitHub stores line ends as they come, but its editor sends CRLF; anything else must be equal."""
-    return one == other
 
 
 def _first_line(text: str) -> str:

@@ -312,13 +312,18 @@ class Publishing:
         if plan is None or not run.known.get("head") or is_over(run):
             return run
         repository, mark = self._repository(tx, run), plan[0][:16]
-        wanted, text = f"plan:{mark}", ""
+        wanted = f"plan:{mark}"
         stage = workflow_of(run).stages[-1]
         subject = tx.journal.subject(run.id, stage.name)
         findings = self.ledgers.views(tx, run)
         snapshot = self.desk.snapshot(run)
         if run.known.get("published") and subject is not None and run.known["published"] == subject.sha256:
             wanted = f"result:{subject.sha256[:16]}"
+        elif not self._may_show_plan(run):
+            return run
+        if surface(run, "body").content == wanted:
+            return run
+        if wanted.startswith("result:"):
             text = result_body(
                 plan[1],
                 issue=run.issue_number,
@@ -328,7 +333,7 @@ class Publishing:
                 notes=snapshot.notes,
                 approver=str(run.known.get("approver", "")),
             )
-        elif self._may_show_plan(run):
+        else:
             text = plan_body(
                 plan[1],
                 issue=run.issue_number,
@@ -337,8 +342,6 @@ class Publishing:
                 spent=run.spent_micro_dollars,
                 notes=snapshot.notes,
             )
-        if not text or surface(run, "body").content == wanted:
-            return run
         write: Write
         if run.known.get("pull"):
             title = (

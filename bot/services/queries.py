@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.ports import records as r
 from bot.ports.storage import Transaction
+from bot.wording.neutral import plain
 
 
 def sum_of_costs(tx: Transaction, run_id: str) -> int:
@@ -31,7 +32,7 @@ def _why_finding(tx: Transaction, run: r.Run, name: str) -> str:
     if not events:
         return f"{name} is not in the ledger of run {run.id}; `conductor ledger {run.id}` lists it."
     return "\n".join(
-        f"- {event.who} moved {name} from {event.from_status or 'nothing'} to {event.to_status} in round {event.round} at {event.revision[:8]}: {event.reason}"
+        f"- {event.who} moved {name} from {event.from_status or 'nothing'} to {event.to_status} in round {event.round} at {event.revision[:8]}: {plain(event.reason)}"
         for event in events
     )
 
@@ -44,7 +45,7 @@ def _why_row(row: r.OutboxRow | None) -> str:
             f"- outbox:{row.id} is {row.kind} on {row.target}, wanted by {row.dedupe_key}",
             f"- its payload is {row.payload_sha256}",
             f"- policy set {row.policy_set_sha256[:12]} answered {row.decision} by {', '.join(row.policy_ids) or 'no policy'} ({row.decision_sha256[:12]})",
-            f"- it is {row.state} after {row.attempts} tries{f': {row.reason}' if row.reason else ''}",
+            f"- it is {row.state} after {row.attempts} tries{f': {plain(row.reason)}' if row.reason else ''}",
         )
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from bot.domain.money import dollars
 from bot.domain.subject import PlanSubject
 from bot.wording.layout import bullets, counted, hex_or_unknown, one_line, sections
-from bot.wording.ledger_table import ledger_table, lines, shown
+from bot.wording.ledger_table import is_open, ledger_table, lines, shown
 from bot.wording.neutral import code, fence, hidden_characters, plain, safe_title
 from bot.wording.view import FindingView
 
@@ -118,7 +118,7 @@ def ledger(
     nothing is annotated elsewhere. Success only with none open.
     """
     seen = shown(findings)
-    opened = sum(1 for one in seen if one.status == "open")
+    opened = sum(1 for one in seen if is_open(one))
     conclusion = "cancelled" if over else "failure" if opened else "success"
     title = "The run was cancelled" if over else counted(opened, "open finding") if opened else "No open findings"
     reason = f"The run was cancelled: {one_line(over, limit=1_000)}" if over else ""
@@ -142,7 +142,7 @@ def _annotations(seen: Sequence[FindingView], paths: Mapping[str, int]) -> list[
         end = one.end_line or one.start_line
         if not 1 <= one.start_line <= end <= paths.get(one.path, 0):
             continue
-        settled = one.status != "open"
+        settled = not is_open(one)
         found.append(
             {
                 "path": one.path,
@@ -157,7 +157,7 @@ def _annotations(seen: Sequence[FindingView], paths: Mapping[str, int]) -> list[
 
 
 def _message(one: FindingView) -> str:
-    settled = f"{plain(one.status)} in the ledger: {plain(one.reason, limit=2_000)}" if one.status != "open" else ""
+    settled = f"{plain(one.status)} in the ledger: {plain(one.reason, limit=2_000)}" if not is_open(one) else ""
     advice = f"Suggestion: {plain(one.suggestion, limit=4_000)}" if one.suggestion else ""
     concern = "A concern about money, not proved." if one.concern else ""
     said = sections(plain(one.claim, limit=4_000), concern, advice, settled)

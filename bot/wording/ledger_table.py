@@ -21,10 +21,15 @@ def shown(findings: Sequence[FindingView]) -> list[FindingView]:
     return sorted((one for one in findings if not one.unproven), key=_rank)
 
 
+def is_open(finding: FindingView) -> bool:
+    """Whatever is not surely settled is open."""
+    return finding.status not in _STATUS_ORDER[1:]
+
+
 def verdict(findings: Sequence[FindingView]) -> str:
     """One line: how many are open, and what became of the others."""
     seen = shown(findings)
-    opened = sum(1 for one in seen if one.status == "open")
+    opened = sum(1 for one in seen if is_open(one))
     if not seen:
         return "No findings."
     settled = [
@@ -86,7 +91,7 @@ def severity(finding: FindingView) -> str:
 
 def _row(one: FindingView) -> str:
     where = place(one)
-    said = one.claim if one.status == "open" else one.reason
+    said = one.claim if is_open(one) else one.reason
     mark = " (a concern about money, not proved)" if one.concern else ""
     what = f"{cell(one.title, limit=120)}{mark}"
     if said:

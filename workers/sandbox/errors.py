@@ -45,7 +45,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Printable ASCII only: a path may hold anything."""
-        return f"{ascii(self.path)} {self.reason.encode('ascii', 'backslashreplace').decode()}"
+        return f"{self.path!a} {self.reason.encode('ascii', 'backslashreplace').decode()}"
 
 
 class UnsafePath(SandboxError):

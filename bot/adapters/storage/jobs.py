@@ -13,6 +13,7 @@ from bot.domain.errors import InternalError, StaleFence
 from bot.ports.records import Job
 
 _COLUMNS = columns_of(jobs, Job)
+_NOW = sa.bindparam("at_now", type_=sa.BigInteger)
 _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": 0}
 
 
@@ -20,6 +21,31 @@ def _may_run() -> sa.ColumnElement[bool]:
     """No stop stands over the job's run and it is not paused; a job without a run passes, else nobody could resume."""
     halted = run_stopped(jobs.c.run_id)
     return sa.or_(jobs.c.run_id.is_(None), sa.and_(sa.not_(halted), runs_on(jobs.c.run_id)))
+
+
+def _claim() -> Any:
+    queued = sa.and_(jobs.c.state == "queued", jobs.c.not_before <= _NOW)
+    left = sa.and_(jobs.c.state == "running", jobs.c.lease_until <= _NOW)
+    update = sa.update(jobs).where(jobs.c.id == sa.bindparam("job_id"), sa.or_(queued, left), _may_run())
+    update = update.values(
+        state="running",
+        lease_owner=sa.bindparam("owner"),
+        lease_until=sa.bindparam("until"),
+        fence=jobs.c.fence + 1,
+        attempts=jobs.c.attempts + 1,
+    )
+    return update.returning(*_COLUMNS)
+
+
+def _due(state: str, since: sa.Column[int], *order: sa.Column[int]) -> sa.Select[Any]:
+    found = sa.select(jobs.c.id, jobs.c.queue).where(sa.text(state), since <= _NOW, _may_run())
+    return found.order_by(*order).limit(sa.bindparam("at_most", type_=sa.Integer))
+
+
+# Built once: to put such a statement together takes longer than the database takes to answer it.
+_CLAIM = _claim()
+_LEFT = _due(RUNNING, jobs.c.lease_until, jobs.c.lease_until)
+_QUEUED = _due(QUEUED, jobs.c.not_before, jobs.c.not_before, jobs.c.created_at)
 
 
 class SqlJobs:
@@ -54,17 +80,8 @@ class SqlJobs:
     def claim(self, job_id: str, *, owner: str, now: int, lease_ms: int) -> Job | None:
         """The shared lock makes a stop wait for claims under way: when it commits, none that did not see it is left."""
         self._link.lock(LockKind.SWITCHES, shared=True)
-        queued = sa.and_(jobs.c.state == "queued", jobs.c.not_before <= now)
-        left = sa.and_(jobs.c.state == "running", jobs.c.lease_until <= now)
-        update = sa.update(jobs).where(jobs.c.id == job_id, sa.or_(queued, left), _may_run())
-        update = update.values(
-            state="running",
-            lease_owner=owner,
-            lease_until=now + lease_ms,
-            fence=jobs.c.fence + 1,
-            attempts=jobs.c.attempts + 1,
-        )
-        return self._link.one(Job, update.returning(*_COLUMNS))
+        asked = {"job_id": job_id, "owner": owner, "until": now + lease_ms, "at_now": now}
+        return self._link.one(Job, _CLAIM, asked)
 
     def renew(self, job_id: str, *, fence: int, until: int) -> None:
         self._held(job_id, fence, {"lease_until": until})
@@ -109,12 +126,9 @@ class SqlJobs:
 
     def due(self, now: int, limit: int) -> list[tuple[str, str]]:
         """Abandoned ones first, then by due time and age; what a stop or a pause holds is left out, so it starves nobody."""
-        left = sa.select(jobs.c.id, jobs.c.queue).where(sa.text(RUNNING), jobs.c.lease_until <= now, _may_run())
-        found = self._link.run(left.order_by(jobs.c.lease_until).limit(limit)).all()
+        found = self._link.run(_LEFT, {"at_now": now, "at_most": limit}).all()
         if len(found) < limit:
-            queued = sa.select(jobs.c.id, jobs.c.queue).where(sa.text(QUEUED), jobs.c.not_before <= now, _may_run())
-            queued = queued.order_by(jobs.c.not_before, jobs.c.created_at).limit(limit - len(found))
-            found = [*found, *self._link.run(queued).all()]
+            found = [*found, *self._link.run(_QUEUED, {"at_now": now, "at_most": limit - len(found)}).all()]
         return [(str(row[0]), str(row[1])) for row in found]
 
     def release_owner(self, owner_prefix: str) -> int:

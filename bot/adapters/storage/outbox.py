@@ -19,6 +19,10 @@ _COLUMNS = columns_of(outbox, OutboxRow)
 _ENDS = frozenset({"denied", "confirmed", "dead"})
 
 
+# Built once: to put such a statement together takes longer than the database takes to answer it.
+_NOW = sa.bindparam("at_now", type_=sa.BigInteger)
+
+
 def _answers_stop() -> sa.ColumnElement[bool]:
     """The reaction on a stop command, told by its key: the one write while stopped. It waits behind no other row."""
     return sa.and_(outbox.c.kind == "reaction.add", outbox.c.dedupe_key.startswith("stop:", autoescape=True))
@@ -40,32 +44,77 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
     return sa.and_(sa.not_(_answers_stop()), found.exists())
 
 
-def _somebody_sends(now: int) -> sa.ColumnElement[bool]:
+def _somebody_sends() -> sa.ColumnElement[bool]:
     """Another row of the installation is on its way under a live lease."""
     other = outbox.alias("other")
     found = sa.select(sa.literal(1)).where(
         sa.text(SENDING),
         other.c.installation_id == outbox.c.installation_id,
-        other.c.lease_until > now,
+        other.c.lease_until > _NOW,
         other.c.id != outbox.c.id,
     )
     return found.exists()
 
 
-def _goes(now: int) -> sa.ColumnElement[bool]:
-    ready = sa.and_(outbox.c.state == "allowed", outbox.c.not_before <= now)
-    left = sa.and_(outbox.c.state == "sending", outbox.c.lease_until <= now)
+def _goes() -> sa.ColumnElement[bool]:
+    ready = sa.and_(outbox.c.state == "allowed", outbox.c.not_before <= _NOW)
+    left = sa.and_(outbox.c.state == "sending", outbox.c.lease_until <= _NOW)
     return sa.and_(sa.or_(ready, left), outbox.c.held == 0)
 
 
-def _open(installation_id: Any, now: int) -> sa.ColumnElement[bool]:
+def _open(installation_id: Any) -> sa.ColumnElement[bool]:
     """The installation is not suspended, and GitHub did not ask it to wait."""
     found = sa.select(sa.literal(1)).where(
         installations.c.id == installation_id,
         installations.c.suspended.is_(False),
-        installations.c.blocked_until <= now,
+        installations.c.blocked_until <= _NOW,
     )
     return found.exists()
+
+
+def _next() -> sa.Select[Any]:
+    found = sa.select(*_COLUMNS).where(
+        sa.text(UNDONE),
+        outbox.c.installation_id == sa.bindparam("at_installation"),
+        _goes(),
+        _open(outbox.c.installation_id),
+        sa.not_(_somebody_sends()),
+        sa.not_(_waits_its_turn()),
+        sa.or_(_answers_stop(), sa.not_(_switched_off())),
+    )
+    return found.order_by(outbox.c.id).limit(1)
+
+
+def _claim(may_go: sa.ColumnElement[bool]) -> Any:
+    update = sa.update(outbox).where(
+        outbox.c.id == sa.bindparam("row_id"),
+        outbox.c.payload_sha256 == sa.bindparam("hashed"),
+        _goes(),
+        _open(outbox.c.installation_id),
+        sa.not_(_somebody_sends()),
+        sa.not_(_waits_its_turn()),
+        may_go,
+    )
+    update = update.values(
+        state="sending",
+        lease_owner=sa.bindparam("owner"),
+        lease_until=sa.bindparam("until"),
+        fence=outbox.c.fence + 1,
+        attempts=outbox.c.attempts + 1,
+    )
+    return update.returning(*_COLUMNS)
+
+
+def _due() -> sa.Select[Any]:
+    ready = sa.select(outbox.c.installation_id).where(sa.text(READY), outbox.c.not_before <= _NOW)
+    left = sa.select(outbox.c.installation_id).where(sa.text(SENDING), outbox.c.lease_until <= _NOW)
+    either = sa.union(ready, left).subquery()
+    found = sa.select(either.c.installation_id).where(_open(either.c.installation_id))
+    return found.order_by(either.c.installation_id).limit(sa.bindparam("at_most", type_=sa.Integer))
+
+
+_NEXT, _DUE = _next(), _due()
+_CLAIM = {True: _claim(_answers_stop()), False: _claim(sa.not_(_switched_off()))}
 
 
 class SqlOutbox:
@@ -123,16 +172,7 @@ class SqlOutbox:
 
     def next(self, installation_id: int, now: int) -> OutboxRow | None:
         """None while another row of the installation is on its way, or all that are left wait, are held or are stopped."""
-        found = sa.select(*_COLUMNS).where(
-            sa.text(UNDONE),
-            outbox.c.installation_id == installation_id,
-            _goes(now),
-            _open(outbox.c.installation_id, now),
-            sa.not_(_somebody_sends(now)),
-            sa.not_(_waits_its_turn()),
-            sa.or_(_answers_stop(), sa.not_(_switched_off())),
-        )
-        return self._link.one(OutboxRow, found.order_by(outbox.c.id).limit(1))
+        return self._link.one(OutboxRow, _NEXT, {"at_installation": installation_id, "at_now": now})
 
     def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> OutboxRow | None:
         """A row whose payload is no longer what was hashed ends as dead here. Only a reaction keyed ``stop:`` answers a stop."""
@@ -145,31 +185,17 @@ class SqlOutbox:
         # Two senders of one installation must not both see nobody sending.
         self._link.lock(LockKind.SENDER, installation_id)
         hashed = sha256_of(bytes(stored[1]))
-        update = sa.update(outbox).where(
-            outbox.c.id == row_id,
-            outbox.c.payload_sha256 == hashed,
-            _goes(now),
-            _open(outbox.c.installation_id, now),
-            sa.not_(_somebody_sends(now)),
-            sa.not_(_waits_its_turn()),
-            _answers_stop() if answers_stop else sa.not_(_switched_off()),
-        )
-        update = update.values(
-            state="sending",
-            lease_owner=owner,
-            lease_until=now + lease_ms,
-            fence=outbox.c.fence + 1,
-            attempts=outbox.c.attempts + 1,
-        )
-        claimed = self._link.one(OutboxRow, update.returning(*_COLUMNS))
+        asked = {"row_id": row_id, "hashed": hashed, "owner": owner, "until": now + lease_ms, "at_now": now}
+        claimed = self._link.one(OutboxRow, _CLAIM[answers_stop], asked)
         if claimed is None:
             self._bury_if_changed(row_id, hashed, now)
         return claimed
 
     def _bury_if_changed(self, row_id: int, hashed: str, now: int) -> None:
-        update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.payload_sha256 != hashed, _goes(now))
+        update = sa.update(outbox).where(outbox.c.id == row_id, outbox.c.payload_sha256 != hashed, _goes())
         why = "The stored payload is not the one that was hashed and decided; it is never sent."
-        self._link.run(update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0))
+        dead = update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0)
+        self._link.run(dead, {"at_now": now})
 
     def note(self, row_id: int, *, fence: int, response: dict[str, Any]) -> None:
         self._held(row_id, fence, {"response": response})
@@ -205,11 +231,7 @@ class SqlOutbox:
 
     def due(self, now: int, limit: int) -> list[int]:
         """Those that may send now; whether a row of theirs is stopped or waits its turn, `next` says."""
-        ready = sa.select(outbox.c.installation_id).where(sa.text(READY), outbox.c.not_before <= now)
-        left = sa.select(outbox.c.installation_id).where(sa.text(SENDING), outbox.c.lease_until <= now)
-        either = sa.union(ready, left).subquery()
-        found = sa.select(either.c.installation_id).where(_open(either.c.installation_id, now))
-        return [int(one) for one in self._link.column(found.order_by(either.c.installation_id).limit(limit))]
+        return [int(one) for one in self._link.column(_DUE, {"at_now": now, "at_most": limit})]
 
     def block(self, installation_id: int, until: int) -> None:
         """Never shortens a wait."""

@@ -64,16 +64,16 @@ class Link:
         """Execute and count the rows it touched."""
         return self.run(statement, parameters).rowcount
 
-    def all(self, record: type[Record], statement: sa.Executable) -> list[Record]:
+    def all(self, record: type[Record], statement: sa.Executable, parameters: Any = None) -> list[Record]:
         """Every row as a record; the statement selects at least the record's fields."""
         names = _fields(record)
         with our_errors():
-            found = self._connection.execute(statement).mappings().all()
+            found = self._connection.execute(statement, parameters).mappings().all()
         return [record(**{name: row[name] for name in names}) for row in found]
 
-    def one(self, record: type[Record], statement: sa.Executable) -> Record | None:
+    def one(self, record: type[Record], statement: sa.Executable, parameters: Any = None) -> Record | None:
         """The first row as a record, or None."""
-        found = self.all(record, statement)
+        found = self.all(record, statement, parameters)
         return found[0] if found else None
 
     def value(self, statement: sa.Executable) -> Any:
@@ -81,10 +81,10 @@ class Link:
         with our_errors():
             return self._connection.execute(statement).scalar()
 
-    def column(self, statement: sa.Executable) -> list[Any]:
+    def column(self, statement: sa.Executable, parameters: Any = None) -> list[Any]:
         """The first column of every row."""
         with our_errors():
-            return list(self._connection.execute(statement).scalars())
+            return list(self._connection.execute(statement, parameters).scalars())
 
     def insert_new(self, table: sa.Table, values: dict[str, Any]) -> bool:
         """Insert, or leave what any unique key already holds; says whether it was new."""

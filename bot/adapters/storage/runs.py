@@ -79,15 +79,16 @@ class SqlRuns(SqlLaw):
 
     def holding_slots(self, repository_id: int) -> list[str]:
         """What holds a slot is the domain's to say."""
-        return [run_id for run_id, state in self._living(repository_id) if holds_slot(state)]
+        working = runs.c.state != QUEUED
+        return [run_id for run_id, state in self._living(repository_id, working) if holds_slot(state)]
 
     def waiting_for_slot(self, repository_id: int) -> list[str]:
         """Queued, or asked a person and holding their unused approval of the newest subject."""
         approved = set(self._link.column(self._approved(repository_id)))
         return [run_id for run_id, state in self._living(repository_id) if state == QUEUED or run_id in approved]
 
-    def _living(self, repository_id: int) -> list[tuple[str, str]]:
-        found = sa.select(runs.c.id, runs.c.state).where(runs.c.repository_id == repository_id, sa.text(LIVING))
+    def _living(self, repository_id: int, *those: sa.ColumnElement[bool]) -> list[tuple[str, str]]:
+        found = sa.select(runs.c.id, runs.c.state).where(runs.c.repository_id == repository_id, sa.text(LIVING), *those)
         rows = self._link.run(found.order_by(runs.c.created_at, runs.c.id)).all()
         return [(str(row[0]), str(row[1])) for row in rows]
 
