@@ -421,7 +421,7 @@ outbox = sa.Table(
     sa.UniqueConstraint("dedupe_key"),
     sa.Index("uq_outbox_run", "run_id", "seq", unique=True, **_where("run_id IS NOT NULL")),
     sa.Index("ix_outbox_undone", "installation_id", "id", **_where(UNDONE)),
-    sa.Index("ix_outbox_order", "repository_id", "order_key", "id", **_where(UNDONE)),
+    sa.Index("ix_outbox_order", "installation_id", "repository_id", "order_key", "id", **_where(UNDONE)),
     sa.Index("ix_outbox_ready", "not_before", "installation_id", **_where(READY)),
     sa.Index("ix_outbox_sending", "installation_id", "lease_until", **_where(SENDING)),
     # Two in place of one over all: SQLite would take that one for every query that names a state.

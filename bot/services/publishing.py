@@ -252,7 +252,10 @@ class Publishing:
         key = f"{run.id}:code:{subject.sha256[:16]}"
         row = tx.outbox.by_key(key)
         if row is not None:
-            return replace(run, known={**run.known, "published": subject.sha256}) if row.state == "confirmed" else run
+            if row.state != "confirmed":
+                return run
+            shown = {"published": subject.sha256, "published_snapshot": run.snapshot_sha256}
+            return replace(run, known={**run.known, **shown})
         code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
         patch = self._patch_onto(run, code, str(run.known["head_tree"]))
         patch_sha256 = self.desk.keep(
@@ -281,15 +284,17 @@ class Publishing:
         return run
 
     def _patch_onto(self, run: r.Run, code: CodeSubject, parent_tree: str) -> Patch:
+        """The commit's content: from what the branch holds, which may rest on an earlier snapshot, to the reviewed tree."""
         self.ledgers.load_trees(run, code)
         if parent_tree != code.base_tree:
-            first = Snapshot.model_validate_json(
-                self.desk.artifacts.get(run.installation_id, str(run.known["branch_snapshot"]))
+            earlier = run.known.get("published")
+            snapshot = Snapshot.model_validate(
+                self.desk.load(run, str(run.known["published_snapshot" if earlier else "branch_snapshot"]))
             )
-            self.desk.trees.load(self.desk.artifacts.path(run.installation_id, first.bundle_sha256), first.base_tree)
-            earlier = run.known.get("published_subject")
+            self.desk.tree(run, snapshot)
             if earlier:
-                self.ledgers.load_trees(run, CodeSubject.model_validate(self.desk.load(run, str(earlier))))
+                published = CodeSubject.model_validate(self.desk.load(run, str(earlier)))
+                self.desk.trees.apply(Patch.model_validate(self.desk.load(run, published.patch_sha256)))
         return self.desk.trees.patch(parent_tree, code.tree)
 
     def _entries(self, patch: Patch, tree: str) -> list[dict[str, Any]]:
@@ -317,9 +322,9 @@ class Publishing:
         subject = tx.journal.subject(run.id, stage.name)
         findings = self.ledgers.views(tx, run)
         snapshot = self.desk.snapshot(run)
-        if run.known.get("published") and subject is not None and run.known["published"] == subject.sha256:
+        if subject is not None and self._shows_result(run, subject.sha256, plan[0]):
             wanted = f"result:{subject.sha256[:16]}"
-        elif not self._may_show_plan(run):
+        elif not self._may_show_plan(run, plan[0]):
             return run
         if surface(run, "body").content == wanted:
             return run
@@ -360,11 +365,16 @@ class Publishing:
             )
         return self.surfaces.keep(tx, run, "body", wanted, write)
 
-    def _may_show_plan(self, run: r.Run) -> bool:
+    def _shows_result(self, run: r.Run, subject: str, plan: str) -> bool:
+        """Whether the branch holds this code, and it was made under this plan: after a revise the plan is what is shown."""
+        if run.known.get("published") != subject:
+            return False
+        return CodeSubject.model_validate(self.desk.load(run, subject)).plan_sha256 == plan
+
+    def _may_show_plan(self, run: r.Run, plan: str) -> bool:
         """Only a plan that passed its gate and its reviewers is shown; a later draft waits until it has."""
         first = workflow_of(run).stages[0]
-        gate = str(run.known.get("judged", {}).get("gate", ""))
-        return run.state == first.waiting or (run.state == first.review and gate == f"{first.name}.review")
+        return run.state == first.waiting or (run.state == first.review and _passed(run, f"{first.name}.review", plan))
 
     def _checks(self, tx: Transaction, run: r.Run) -> r.Run:
         head = str(run.known.get("head", ""))
@@ -389,14 +399,9 @@ class Publishing:
     def _plan_check(self, tx: Transaction, run: r.Run, head: str, plan: tuple[str, PlanSubject]) -> r.Run:
         stage = workflow_of(run).stages[-1]
         code = tx.journal.subject(run.id, stage.name)
-        judged = str(run.known.get("judged", {}).get("gate", ""))
         asks_diff = code is not None and (
             run.state == stage.waiting
-            or (
-                run.state == stage.review
-                and judged == f"{stage.name}.review"
-                and str(run.known["judged"]["of"]).split(":")[2] == code.sha256
-            )
+            or (run.state == stage.review and _passed(run, f"{stage.name}.review", code.sha256))
         )
         approval = valid_approval(tx, run, workflow_of(run).stages[0].name)
         if run.state == CANCELLED:
@@ -405,7 +410,7 @@ class Publishing:
             fields, mark = checks.diff_waiting(code.sha256, self._diff(run, code.sha256)), code.sha256[:16]
         elif approval is not None:
             fields, mark = checks.plan_approved(plan[1], plan[0], approval.by_login), f"approved:{plan[0][:16]}"
-        elif self._may_show_plan(run):
+        elif self._may_show_plan(run, plan[0]):
             fields, mark = checks.plan_waiting(plan[1], plan[0]), plan[0][:16]
         else:
             fields, mark = checks.plan_changing(), f"changing:{run.rounds.get(workflow_of(run).stages[0].name, 0)}"
@@ -556,6 +561,12 @@ class Publishing:
             notes=tuple(notes),
             page=f"{self.desk.public_url}/runs/{run.id}" if self.desk.public_url else "",
         )
+
+
+def _passed(run: r.Run, gate: str, subject: str) -> bool:
+    """Whether the last review that passed was of this very subject, by this gate."""
+    judged = run.known.get("judged", {})
+    return judged.get("gate") == gate and str(judged["of"]).split(":")[2] == subject
 
 
 def _learn_row(known: dict[str, Any], row: r.OutboxRow) -> None:

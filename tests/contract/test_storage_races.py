@@ -21,8 +21,9 @@ from alembic.migration import MigrationContext
 from bot.adapters import tables
 from bot.adapters.storage import InboxWriter, SqlStorage, migrate
 from bot.domain.audit_chain import verify_chain
-from bot.domain.errors import ConductorError, OverBudget, SettingsError, StaleFence, StorageBusy
+from bot.domain.errors import ConductorError, InternalError, OverBudget, SettingsError, StaleFence, StorageBusy
 from bot.ports import records as r
+from bot.ports.storage import Transaction
 from tests.contract.databases import (
     KINDS,
     NOW,
@@ -311,6 +312,36 @@ def test_migrations_make_the_tables_and_may_come_at_once(kind: str, tmp_path: Pa
         *("jobs", "artifacts", "findings", "finding_events", "outbox", "model_calls", "tool_calls", "switches"),
         "audit",
     }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_previous_release_starts_on_a_newer_schema(kind: str, tmp_path: Path) -> None:
+    url = fresh_url(kind, tmp_path)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    migrate(url)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    engine.dispose()
+
+
+def test_a_server_lost_while_committing_is_not_said_to_have_written_nothing(tmp_path: Path) -> None:
+    url = fresh_url("postgres", tmp_path)
+    storage = furnished(url)
+    with pytest.raises(InternalError, match="not known"), storage.begin() as tx:
+        cut_connections(url, tx)
+    storage.close()
+
+
+def cut_connections(url: str, tx: Transaction) -> None:
+    """End every other session of the database, that of the open transaction too."""
+    assert tx.runs.get("R1") is None
+    with psycopg.connect(plain(url), autocommit=True) as link:
+        link.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 def test_sqlite_is_durable_and_minds_its_keys(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
     earlier = outbox.alias("earlier")
     found = sa.select(sa.literal(1)).where(
         sa.text(UNDONE),  # unqualified names mean the innermost table, which is this one
+        earlier.c.installation_id == outbox.c.installation_id,
         earlier.c.repository_id == outbox.c.repository_id,
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.id < outbox.c.id,

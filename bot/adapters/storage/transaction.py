@@ -17,6 +17,7 @@ from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.places import SqlPlaces
 from bot.adapters.storage.rows import Link
 from bot.adapters.storage.runs import SqlRuns
+from bot.domain.errors import InternalError, StorageBusy
 from bot.ports.queue import Nudge, Queue
 
 
@@ -68,8 +69,7 @@ class SqlStorage:
                 transaction = SqlTransaction(connection)
                 yield transaction
                 transaction.journal.flush()
-                with our_errors():
-                    connection.commit()
+                _commit(connection)
             finally:
                 # Closing rolls back whatever was not committed.
                 with our_errors():
@@ -104,3 +104,16 @@ def _open(engine: Engine) -> sa.Connection:
             connection.close()
             raise
     return connection
+
+
+def _commit(connection: sa.Connection) -> None:
+    """Raises ``InternalError`` when the server is lost on the way: then nobody knows whether it committed."""
+    try:
+        with our_errors():
+            connection.commit()
+    except StorageBusy as error:
+        if connection.dialect.name == "sqlite":
+            raise
+        raise InternalError(
+            "The database was lost while it committed, so it is not known whether it did; read the records again."
+        ) from error

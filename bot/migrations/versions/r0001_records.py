@@ -371,7 +371,7 @@ def outbox() -> None:
     op.create_index(
         "ix_outbox_order",
         "outbox",
-        ["repository_id", "order_key", "id"],
+        ["installation_id", "repository_id", "order_key", "id"],
         **where("state IN ('staged', 'allowed', 'sending') AND held = 0"),
     )
     op.create_index(

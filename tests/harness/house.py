@@ -1,0 +1,506 @@
+"""A house: the whole control plane in one process against the simulated GitHub, moved by hand, with scripted agents.
+
+Reader, writer, storage, trees, policies and gates are the real ones. Time is real but for jumps: where everything waits,
+the clock goes on to the next thing that is due, so no test sleeps and none depends on how fast the machine is.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from unittest import mock
+
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+import bot.bootstrap
+from bot.adapters.storage import SqlStorage, migrate
+from bot.adapters.storage.transaction import SqlTransaction
+from bot.adapters.tables import deliveries, installations, jobs, outbox, runs, transitions
+from bot.bootstrap import Parts
+from bot.domain.audit_chain import verify_chain
+from bot.domain.jobs import JobKind
+from bot.domain.subject import sha256_of
+from bot.domain.workflow import ENDS
+from bot.ports import records as r
+from bot.ports.queue import Nudge
+from bot.services.desk import Limits
+from bot.services.merging import Merging
+from bot.services.performing import Performer
+from bot.settings import Process, Settings
+from bot.simulator.github.faults import Fault
+from bot.simulator.github.git_import import Source
+from bot.simulator.github.server import SimulatedGitHub
+from tests.harness.house_agents import FILES, FakeAgents
+
+APP_ID: Final = 77
+SECRET: Final = "a-webhook-secret-of-this-house"
+REPOSITORY: Final = "acme/calc"
+PEOPLE: Final = {"ana": "maintain", "bob": "write", "carl": "write", "mallory": "read"}
+FAR_MS: Final = 15 * 60_000
+"""How far ahead something may be due for the pump to go there by itself."""
+MOST_JUMPS: Final = 300
+
+
+class Killed(BaseException):
+    """The process died here: nothing may catch it."""
+
+
+class HouseClock:
+    """Wall time with jumps forward."""
+
+    def __init__(self) -> None:
+        self.ahead_ms = 0
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000 + self.ahead_ms
+
+    def seconds(self) -> float:
+        """Seconds since the epoch, for the simulated GitHub."""
+        return self.now() / 1000
+
+
+class HandQueue:
+    """Wake-ups in order, each once, taken by hand; a broker that loses all of them is emptied."""
+
+    def __init__(self) -> None:
+        self._items: OrderedDict[tuple[Nudge, str], None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def nudge(self, what: Nudge, subject: str, *, queue: str = "") -> None:
+        """`bot.ports.queue.Queue`."""
+        with self._lock:
+            self._items[what, subject] = None
+
+    def take(self) -> tuple[Nudge, str] | None:
+        """The oldest one."""
+        with self._lock:
+            return self._items.popitem(last=False)[0] if self._items else None
+
+    def flush(self) -> None:
+        """Lose everything."""
+        with self._lock:
+            self._items.clear()
+
+
+class FragileStorage(SqlStorage):
+    """Counts the transactions of the process that works, and kills it before those that ``kills`` names."""
+
+    begun = 0
+    kills: Callable[[int], bool] = staticmethod(lambda number: False)
+
+    @contextmanager
+    def begin(self) -> Iterator[SqlTransaction]:
+        """Dies between two transactions, never inside one: that one the database undoes."""
+        if threading.current_thread() is threading.main_thread():
+            type(self).begun += 1
+            if type(self).kills(type(self).begun):
+                raise Killed
+        with super().begin() as tx:
+            yield tx
+
+
+@functools.cache
+def _template() -> bytes:
+    """An empty database, migrated once."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        migrate(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
+@functools.cache
+def _key() -> str:
+    github = SimulatedGitHub(app_id=APP_ID, webhook_secret=SECRET)
+    github.close()
+    return github.private_key_pem
+
+
+class House:
+    """``with House() as house:`` builds it, and at its end checks that nothing was refused, denied, dead or unread.
+
+    ``files``: the repository (None: without a commit). ``config``: text of ``.github/conductor.yml``. ``issues``: number to
+    title; each is mallory's. ``dead``: kinds of rows that may be dead or denied. ``messy``: no check at the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        files: Source | None = FILES,
+        config: str | None = None,
+        issues: Mapping[int, str] | None = None,
+        faults: Sequence[Fault] = (),
+        drafts_allowed: bool = True,
+        limits: Mapping[str, int] | None = None,
+        dead: Sequence[str] = (),
+        dead_deliveries: int = 0,
+        messy: bool = False,
+    ) -> None:
+        self.clock, self.queue, self.agents = HouseClock(), HandQueue(), FakeAgents()
+        self.dead, self.dead_deliveries, self.messy = set(dead), dead_deliveries, messy
+        self._limits = dict(limits or {})
+        shm = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(prefix="house-", dir=shm if os.access(shm, os.W_OK) else None))
+        self.github = SimulatedGitHub(
+            app_id=APP_ID,
+            webhook_secret=SECRET,
+            faults=faults,
+            drafts_allowed=drafts_allowed,
+            private_key_pem=_key(),
+            clock=self.clock.seconds,
+        )
+        self._keep_tokens_true()
+        if config is not None and isinstance(files, Mapping):
+            files = {**files, ".github/conductor.yml": config}
+        self.github.add_repository(REPOSITORY, files)
+        for login, level in PEOPLE.items():
+            self.github.add_person(login, level)  # type: ignore[arg-type]  # a literal in a mapping
+        for number, title in (issues or {7: "add is wrong"}).items():
+            self.github.open_issue(number, title, "add(1, 2) gives -1", "mallory")
+        (self.folder / "conductor.db").write_bytes(_template())
+        self.settings = Settings(
+            process=Process.GITHUB,
+            data=self.folder / "data",
+            artifacts=self.folder / "artifacts",
+            database_url=f"sqlite:///{self.folder / 'conductor.db'}",
+            broker_url="memory://",
+            app_id=APP_ID,
+            app_private_key=SecretStr(self.github.private_key_pem),
+            github_url=self.github.url,
+            pacing_ms=0,
+            simulation=True,
+        )
+        self._inbox = SqlStorage(self.settings.database_url, self.queue)
+        self._server = self._receiver()
+        self.parts: Parts
+        self.performer: Performer
+        self.kills: Callable[[int], bool] = lambda number: False
+        self.deaths = 0
+
+    # Life
+
+    def __enter__(self) -> Self:
+        FragileStorage.begun, FragileStorage.kills = 0, staticmethod(lambda number: False)
+        self.github.start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.github.webhook_url = f"http://127.0.0.1:{self._server.server_port}/webhooks/github"
+        self.build()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and not self.messy:
+                self.check()
+        finally:
+            self.github.close()
+            self._server.shutdown()
+            self._server.server_close()
+            self._end()
+            self._inbox.close()
+            shutil.rmtree(self.folder)
+
+    def build(self) -> None:
+        """A new process over the same records; what the old one had in memory is gone."""
+        limits = functools.partial(Limits, **self._limits)
+        patched = {
+            "CeleryQueue": lambda app: self.queue,
+            "SystemClock": lambda: self.clock,
+            "SqlStorage": FragileStorage,
+            "Limits": lambda **more: limits(**{**more, **self._limits}),
+        }
+        with mock.patch.multiple(bot.bootstrap, **patched):
+            self.parts = bot.bootstrap.build(self.settings)
+        desk = self.parts.desk
+        mine = {JobKind.MERGE: Merging(desk).merge, **self.agents.handlers(desk)}
+        self.performer = Performer(desk, {**self.parts.performer.handlers, **mine})
+
+    def _end(self) -> None:
+        """What a dead process lets go of."""
+        self.parts.storage.close()
+        assert self.parts.dispatch is not None
+        client = self.parts.dispatch.writer._client  # type: ignore[attr-defined]
+        client.close()
+
+    def _keep_tokens_true(self) -> None:
+        """The client signs its JWT by the machine's clock, whatever this house's clock says."""
+        authority = self.github._authority
+        judged = authority.check_jwt
+        authority.check_jwt = lambda header, now: judged(header, time.time())  # type: ignore[method-assign]
+
+    def _receiver(self) -> http.server.ThreadingHTTPServer:
+        inbox, clock = self._inbox, self.clock
+
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                wanted = f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}"
+                if not hmac.compare_digest(wanted, self.headers.get("x-hub-signature-256", "")):
+                    self.send_response(401)
+                    self.end_headers()
+                    return
+                delivery = r.Delivery(
+                    self.headers["x-github-delivery"],
+                    self.headers["x-github-event"],
+                    body,
+                    sha256_of(body),
+                    clock.now(),
+                )
+                with inbox.begin() as tx:
+                    if tx.deliveries.add(delivery):
+                        tx.nudge(Nudge.ROUTE, delivery.id)
+                self.send_response(202)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+                pass
+
+        return http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+
+    # The pump
+
+    def pump(self) -> None:
+        """Work until nothing is due, going forward in time over waits of minutes; dead processes are started again."""
+        FragileStorage.kills = staticmethod(self.kills)
+        try:
+            self._pump()
+        finally:
+            FragileStorage.kills = staticmethod(lambda number: False)
+
+    def _pump(self) -> None:
+        for _ in range(MOST_JUMPS):
+            self._settle()
+            before = self._mark()
+            self._alive(self.parts.sweeper.sweep)
+            self._settle()
+            if self._mark() != before:
+                continue
+            due = self._next_due()
+            if due is None:
+                return
+            self.clock.ahead_ms += max(due - self.clock.now(), 0) + 1
+        raise AssertionError(f"it does not come to rest: {[(row.kind, row.state, row.reason) for row in self.rows()]}")
+
+    def _settle(self) -> None:
+        while True:
+            while (item := self.queue.take()) is not None:
+                self._alive(lambda item=item: self._work(*item))  # type: ignore[misc]
+            if self.github.pending_deliveries():
+                assert self.github.wait_delivered()
+            elif (item := self.queue.take()) is None:
+                return
+            else:
+                self.queue.nudge(*item)
+
+    def _alive(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Killed:
+            self.deaths += 1
+            self.queue.flush()
+            self._end()
+            self.build()
+
+    def _work(self, what: Nudge, subject: str) -> None:
+        match what:
+            case Nudge.ROUTE:
+                self.parts.intake.route(subject)
+            case Nudge.ADVANCE:
+                self.parts.progress.advance(subject)
+            case Nudge.PERFORM:
+                self.performer.perform(subject)
+            case Nudge.DISPATCH:
+                assert self.parts.dispatch is not None
+                self.parts.dispatch.dispatch(int(subject))
+            case Nudge.SWEEP:
+                self.parts.sweeper.sweep()
+
+    def _mark(self) -> tuple[Any, ...]:
+        """Changes whenever anything was done."""
+        asked = (
+            sa.select(sa.func.count(), sa.func.sum(deliveries.c.fence)).select_from(deliveries),
+            sa.select(sa.func.count(), sa.func.sum(jobs.c.fence)).select_from(jobs),
+            sa.select(sa.func.count(), sa.func.sum(outbox.c.fence)).select_from(outbox),
+            sa.select(sa.func.count()).select_from(transitions),
+        )
+        with self.parts.storage.read() as tx:
+            return tuple(tuple(tx.runs._link.run(one).one()) for one in asked)
+
+    def _next_due(self) -> int | None:
+        now = self.clock.now()
+        times = (
+            sa.select(deliveries.c.not_before).where(deliveries.c.state == "received"),
+            sa.select(deliveries.c.lease_until).where(deliveries.c.state == "received"),
+            sa.select(jobs.c.not_before).where(jobs.c.state == "queued"),
+            sa.select(jobs.c.lease_until).where(jobs.c.state == "running"),
+            sa.select(outbox.c.not_before).where(outbox.c.state == "allowed"),
+            sa.select(outbox.c.lease_until).where(outbox.c.state == "sending"),
+            sa.select(installations.c.blocked_until),
+        )
+        with self.parts.storage.read() as tx:
+            found = [int(at) for one in times for at in tx.runs._link.column(one)]
+            found += [run.wakes_at for run in tx.runs.recent() if run.known.get("wish") or run.known.get("claims")]
+            if all(run.state in ENDS for run in tx.runs.recent()):
+                found = [at for at in found if at]
+        ahead = [at for at in found if now < at <= now + FAR_MS]
+        return min(ahead, default=None)
+
+    def later(self, seconds: float) -> None:
+        """Time passes, and whatever became due is done."""
+        self.clock.ahead_ms += int(seconds * 1000)
+        self.pump()
+
+    # What people do
+
+    def start(self, by: str = "ana", number: int | None = None) -> None:
+        """Label the issue and work."""
+        self.github.label("conductor", by=by, number=number)
+        self.pump()
+
+    def say(self, body: str, by: str = "ana", where: str = "issue", number: int | None = None) -> None:
+        """Comment and work."""
+        self.github.comment(where, body, by=by, number=number)  # type: ignore[arg-type]  # issue or pull
+        self.pump()
+
+    def planned(self) -> Self:
+        """Up to the approval of the plan."""
+        self.start()
+        assert self.state == "plan.approval", self.story()
+        return self
+
+    def published(self) -> Self:
+        """Up to the review by people."""
+        self.planned().say("/conductor approve")
+        assert self.state == "in_review", self.story()
+        return self
+
+    # What there is
+
+    @property
+    def run(self) -> r.Run:
+        """The newest run."""
+        return self.runs()[-1]
+
+    def runs(self) -> list[r.Run]:
+        """All runs, oldest first."""
+        with self.parts.storage.read() as tx:
+            return sorted(tx.runs.recent(), key=lambda run: (run.created_at, run.issue_number))
+
+    @property
+    def state(self) -> str:
+        """The newest run's state."""
+        return self.run.state
+
+    def path(self, run: r.Run | None = None) -> list[str]:
+        """The states a run went through, with the gates between them: ``["start plan.draft", ...]``."""
+        with self.parts.storage.read() as tx:
+            return [f"{one.gate} {one.to_state}" for one in tx.runs.transitions((run or self.run).id)]
+
+    def rows(self, kind: str = "") -> list[r.OutboxRow]:
+        """Outbox rows of all runs and of none, in order."""
+        with self.parts.storage.read() as tx:
+            found = [row for row in tx.outbox.recent(limit=10_000) if kind in {"", row.kind}]
+        return sorted(found, key=lambda row: row.id)
+
+    def jobs(self, kind: str = "") -> list[r.Job]:
+        """The newest run's jobs."""
+        with self.parts.storage.read() as tx:
+            return [job for job in tx.jobs.of_run(self.run.id) if kind in {"", job.kind}]
+
+    def deliveries(self) -> list[r.Delivery]:
+        """Every stored delivery."""
+        with self.parts.storage.read() as tx:
+            found = (tx.deliveries.get(str(one)) for one in tx.runs._link.column(sa.select(deliveries.c.id)))
+            return [one for one in found if one is not None]
+
+    def approvals(self) -> list[r.ApprovalRow]:
+        """Granted approvals of the newest run."""
+        with self.parts.storage.read() as tx:
+            return tx.runs.approvals(self.run.id)
+
+    def findings(self) -> dict[str, r.FindingRow]:
+        """The newest run's ledger."""
+        with self.parts.storage.read() as tx:
+            return {row.id: row for row in tx.ledger.findings(self.run.id)}
+
+    def audit(self, kind: str = "") -> list[r.AuditRow]:
+        """Links of the chain."""
+        with self.parts.storage.read() as tx:
+            return [row for row in tx.journal.audit_rows(limit=100_000) if kind in {"", row.kind}]
+
+    def comments(self, contains: str = "", by: str = "conductor[bot]") -> list[str]:
+        """Bodies of comments by somebody, oldest first within each issue."""
+        shown = self.github.snapshot()["comments"]
+        return [one["body"] for one in shown if one["author"] == by and contains in one["body"]]
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the first issue."""
+        found: list[str] = self.github.snapshot()["labels"]
+        return found
+
+    @property
+    def pull(self) -> dict[str, Any]:
+        """The newest pull request."""
+        found: dict[str, Any] = self.github.snapshot()["pulls"][-1]
+        return found
+
+    def checks(self, name: str) -> list[dict[str, Any]]:
+        """Check runs of a name, oldest first."""
+        return [one for one in self.github.snapshot()["check_runs"] if one["name"] == name]
+
+    def branch(self, name: str = "") -> dict[str, str]:
+        """Path to hash of the run's branch."""
+        found: dict[str, str] = self.github.snapshot()["branches"][name or self.run.branch]
+        return found
+
+    def reactions(self) -> list[str]:
+        """Contents of confirmed reactions, in order."""
+        return [json.loads(row.payload)["content"] for row in self.rows("reaction.add") if row.state == "confirmed"]
+
+    def story(self) -> str:
+        """What happened, for a failing test."""
+        rows = [f"{row.id} {row.kind} {row.state} {row.dedupe_key} {row.reason}" for row in self.rows()]
+        made = [f"{job.key} {job.state} {job.reason}" for job in (self.jobs() if self.runs() else [])]
+        heard = [f"{one.event} {one.state} {one.reason}" for one in self.deliveries()]
+        ways = [line for run in self.runs() for line in (f"{run.id} {run.state} {run.halt_reason}", *self.path(run))]
+        return "\n".join(["", *ways, *rows, *made, *heard, *self.github.violations, *self.github.refused])
+
+    # What must hold
+
+    def check(self) -> None:
+        """Nothing illegal or refused, every row confirmed and decided, every delivery settled, the chain whole."""
+        assert self.github.violations == [], self.story()
+        assert self.github.refused == [], self.story()
+        for row in self.rows():
+            if row.kind in self.dead and row.state in {"dead", "denied"}:
+                continue
+            assert row.state == "confirmed", f"{row.kind} {row.dedupe_key} is {row.state}: {row.reason}{self.story()}"
+            assert row.policy_ids, row
+            assert row.payload_sha256 == sha256_of(row.payload)
+        dead = 0
+        for one in self.deliveries():
+            assert one.state in {"done", "ignored", "dead"}, f"{one.event}: {one.state} {one.reason}{self.story()}"
+            dead += one.state == "dead"
+        assert dead == self.dead_deliveries, self.story()
+        assert verify_chain(self.audit()) == ""
+        with self.parts.storage.read() as tx:
+            known = {run.id for run in tx.runs.recent()}
+            assert known == {run.id for run in self.runs()}
+            assert tx.runs._link.value(sa.select(sa.func.count()).select_from(runs)) == len(known)

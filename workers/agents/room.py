@@ -1,0 +1,199 @@
+"""One job's surroundings: its run, its snapshot, base's tree, its place to work, and the question whether to go on (I10)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.domain.errors import InternalError, SandboxUnavailable, StaleFence, Stopped, UserError
+from bot.domain.outcome import Outcome
+from bot.domain.plan import Plan
+from bot.domain.snapshot import Snapshot
+from bot.domain.subject import PlanSubject, canonical
+from bot.domain.work import Patch
+from bot.ports import records as r
+from workers.agents.canaries import Canary
+from workers.agents.desk import AgentDesk
+from workers.guard import Profile, judge
+from workers.sandbox.box import Limits, Sandbox
+from workers.sandbox.egress import EgressDecision, EgressProxy
+from workers.sandbox.layers import Layer, LayerKey
+from workers.sandbox.trees import remove_tree
+
+
+class Interrupted(Exception):
+    """The job ends here with this word, from however deep inside a context."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a handler works in. ``deadline``: milliseconds since the epoch; ``place``: a directory of this job alone."""
+
+    desk: AgentDesk
+    job: r.Job
+    run: r.Run
+    snapshot: Snapshot
+    sandbox: Sandbox
+    base: Path
+    place: Path
+    deadline: int
+    canary: Canary
+
+    def go_on(self) -> None:
+        """Ask every switch, and whether the job is still ours. Raises Stopped (also when it cannot be read) or StaleFence."""
+        try:
+            with self.desk.storage.read() as tx:
+                why = tx.journal.stopped(repository_id=self.run.repository_id, run_id=self.run.id)
+                job = tx.jobs.get(self.job.id)
+        except Exception as error:
+            raise Stopped(f"Whether to stop could not be read, so work stops: {type(error).__name__}.") from error
+        if why:
+            raise Stopped(why)
+        if job is None or job.fence != self.job.fence or job.state != "running":
+            raise StaleFence(f"Job {self.job.id} is no longer held under fence {self.job.fence}.", {"job": self.job.id})
+        if self.seconds_left() <= 0:
+            limit = self.desk.limits.job_s / 60
+            raise UserError(
+                f"The job of the {self.job.role or self.job.kind} took more than {limit:.0f} minutes; /conductor retry starts it again."
+            )
+
+    def seconds_left(self) -> float:
+        """Seconds until the job's time is up; never negative."""
+        return max((self.deadline - self.desk.clock.now()) / 1000, 0.0)
+
+    def command_seconds(self) -> float:
+        """Seconds that one command may take now."""
+        return max(min(self.desk.limits.command_s, self.seconds_left()), 1.0)
+
+    def limits(self, output_bytes: int) -> Limits:
+        """Limits of one verify command."""
+        seconds = self.command_seconds()
+        return Limits(wall_s=seconds, cpu_s=int(seconds) + 1, output_bytes=output_bytes)
+
+    def get(self, sha256: str) -> bytes:
+        """An artifact's bytes."""
+        return self.desk.artifacts.get(self.job.installation_id, sha256)
+
+    def keep(self, kind: str, value: Any) -> str:
+        """Store a JSON value in RFC 8785 form; its sha256."""
+        return self.keep_bytes(kind, canonical(value))
+
+    def keep_bytes(self, kind: str, data: bytes) -> str:
+        """Store bytes and record their name."""
+        name = self.desk.artifacts.put(self.job.installation_id, data)
+        row = r.ArtifactRow(
+            self.job.installation_id, name, kind, len(data), self.desk.clock.now(), self.run.id, self.job.stage
+        )
+        with self.desk.storage.begin() as tx:
+            tx.journal.add_artifact(row)
+        return name
+
+    def redact(self, text: str) -> str:
+        """A text as anybody outside may see it."""
+        return self.desk.redactor.redact(text).text
+
+    def plan(self, subject_sha256: str) -> Plan:
+        """The plan of a plan subject."""
+        return PlanSubject.model_validate_json(self.get(subject_sha256)).plan
+
+    def patch(self, sha256: str) -> Patch:
+        """A stored patch."""
+        return Patch.model_validate_json(self.get(sha256))
+
+    def tree_of(self, patch_sha256: str) -> str:
+        """The tree that a patch leads to; "" means base."""
+        return self.desk.trees.apply(self.patch(patch_sha256)) if patch_sha256 else self.snapshot.base_tree
+
+    @contextmanager
+    def leased(self, tree: str) -> Iterator[Path]:
+        """A tree of the store, unpacked, for reading and copying."""
+        key = f"{self.job.installation_id}-{tree}"
+        with self.desk.base_trees.lease(key, lambda into: self.desk.trees.unpack(tree, into)) as path:
+            yield path
+
+    def layer(self) -> Layer | None:
+        """What `setup` installs, made from base alone; None without `setup`. Raises `SetupFailed` and UserError."""
+        config = self.snapshot.config
+        if not config.setup:
+            return None
+        for command in config.setup:
+            decision = judge(command, Profile.IMPLEMENTER)
+            if not decision.allowed:
+                raise UserError(f"The setup command {command!a} may not run ({decision.rule}): {decision.reason}")
+        decided: list[EgressDecision] = []
+        egress = EgressProxy(config.sandbox.egress, on_decision=decided.append)
+        key = LayerKey(
+            self.job.installation_id,
+            self.run.repository_id,
+            self.snapshot.base_tree,
+            config.setup,
+            self.sandbox.toolchain.digest,
+        )
+        self.go_on()
+        try:
+            return self.desk.layers.build(key, self.base, self.sandbox, egress, limits=self.limits(1 << 20))
+        finally:
+            self._record(decided)
+
+    def _record(self, decided: list[EgressDecision]) -> None:
+        """Where setup wanted to connect, and what was said to it."""
+        with self.desk.storage.begin() as tx:
+            for one in decided:
+                body = {
+                    "host": one.host[:300],
+                    "port": one.port,
+                    "allowed": one.allowed,
+                    "rule": one.rule,
+                    "reason": one.reason[:300],
+                }
+                tx.journal.audit(at=self.desk.clock.now(), kind="egress", subject=self.run.id, body=body)
+
+
+@contextmanager
+def open_room(desk: AgentDesk, job: r.Job) -> Iterator[Room]:
+    """The surroundings of a job, gone again at the end. Raises what loading them raises."""
+    started = desk.clock.now()
+    with desk.storage.read() as tx:
+        run = None if job.run_id is None else tx.runs.get(job.run_id)
+    if run is None:
+        raise InternalError(f"Job {job.id} belongs to no run, so no agent can work on it.", {"job": job.id})
+    snapshot = Snapshot.model_validate_json(desk.artifacts.get(job.installation_id, str(job.payload["snapshot"])))
+    desk.trees.load(desk.artifacts.path(job.installation_id, snapshot.bundle_sha256), snapshot.base_tree)
+    sandbox = desk.sandbox_with(snapshot.config.sandbox.toolchain)
+    if shutil.which("bwrap") is None:
+        raise SandboxUnavailable(
+            "bubblewrap is not installed, and no command runs without it: install the package `bubblewrap`."
+        )
+    desk.workroom.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=f"job-{job.id}-", dir=desk.workroom))
+    key = f"{job.installation_id}-{snapshot.base_tree}"
+    try:
+        with desk.base_trees.lease(key, lambda into: desk.trees.unpack(snapshot.base_tree, into)) as base:
+            yield Room(
+                desk=desk,
+                job=job,
+                run=run,
+                snapshot=snapshot,
+                sandbox=sandbox,
+                base=base,
+                place=place,
+                deadline=started + int(desk.limits.job_s * 1000),
+                canary=Canary.of(job.id),
+            )
+    finally:
+        remove_tree(place)
+
+
+def as_data(value: Any) -> str:
+    """A JSON value as a model is shown it."""
+    return json.dumps(value, ensure_ascii=False, indent=1)
