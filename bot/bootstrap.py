@@ -65,7 +65,16 @@ def owner_name(process: Process) -> str:
     """Who holds a lease: machine, boot, process kind and number, so that leases of the dead can be told."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     mark = boot.read_text("ascii").strip()[:8] if boot.exists() else "unknown"
-    return f"{socket.gethostname()}:{mark}:{process}:{os.getpid()}"
+    return f"{socket.gethostname()}:{mark}:{process}:{os.getpid()}:"
+
+
+def is_dead(owner: str, here: str) -> bool:
+    """Whether an owner's process ran on this machine since its boot and is gone. Of other machines nothing is known."""
+    host, mark = here.split(":")[:2]
+    parts = owner.split(":")
+    if len(parts) < 4 or parts[:2] != [host, mark] or mark == "unknown" or not parts[3].isdigit():
+        return False
+    return not Path(f"/proc/{parts[3]}").exists()
 
 
 def prepare(settings: Settings) -> None:
@@ -84,6 +93,9 @@ def build(settings: Settings) -> Parts:
     with storage.begin() as tx:
         for workflow in WORKFLOWS.values():
             tx.runs.add_edges(workflow)
+        for owner in tx.jobs.owners():
+            if is_dead(owner, owner_name(settings.process)):
+                tx.jobs.release_owner(owner)
     desk = Desk(
         storage=storage,
         clock=SystemClock(),

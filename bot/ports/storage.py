@@ -155,6 +155,9 @@ class Jobs(Protocol):
     def due(self, now: int, limit: int) -> list[tuple[str, str]]:
         """(id, queue) of jobs that are queued and due, or running with an expired lease."""
 
+    def owners(self) -> list[str]:
+        """Who holds a live or expired lease on a job, a delivery or an outbox row."""
+
     def release_owner(self, owner_prefix: str) -> int:
         """Expire the leases of owners that are known to be dead (same machine and boot)."""
 

@@ -50,6 +50,10 @@ class PlanReader:
             document_bytes=len(canonical(plan.model_dump(mode="json"))),
         )
 
+    def verify_in_effect(self) -> tuple[str, ...]:
+        """Configured commands, else detected ones."""
+        return self.room.snapshot.config.verify or detected(self.source.entries(), self._text)
+
     def _text(self, path: str) -> str:
         try:
             return self.source.read(path).decode("utf-8", "replace")

@@ -131,6 +131,14 @@ class SqlJobs:
             found = [*found, *self._link.run(_QUEUED, {"at_now": now, "at_most": limit - len(found)}).all()]
         return [(str(row[0]), str(row[1])) for row in found]
 
+    def owners(self) -> list[str]:
+        """Distinct, over all three tables that know leases."""
+        found: set[str] = set()
+        for table, held in ((jobs, RUNNING), (deliveries, "state = 'received'"), (outbox, "state = 'sending'")):
+            leased = sa.select(table.c.lease_owner).distinct().where(sa.text(held), table.c.lease_until > 0)
+            found |= {str(one) for one in self._link.column(leased)}
+        return sorted(found)
+
     def release_owner(self, owner_prefix: str) -> int:
         """Expires what such owners hold in all three: jobs, deliveries and outbox rows."""
         if not owner_prefix:

@@ -34,7 +34,7 @@ def _reader(path: str) -> Reader | None:
             return None
 
 
-def test_file_fact(
+def fact_of(
     path: str,
     role: Literal["test", "configuration"],
     kind: Literal["added", "modified", "deleted"],
