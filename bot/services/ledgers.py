@@ -188,9 +188,9 @@ class Ledgers:
         return lines
 
     def load_trees(self, run: r.Run, code: CodeSubject) -> None:
-        """Base and head of a code subject into the tree store."""
-        snapshot = self.desk.snapshot(run)
-        self.desk.tree(run, snapshot)
+        """Base and head of a code subject into the tree store, which may have lost them; base may be an earlier snapshot's."""
+        name = str(run.known.get("bases", {}).get(code.base_tree, run.snapshot_sha256))
+        self.desk.tree(run, Snapshot.model_validate_json(self.desk.artifacts.get(run.installation_id, name)))
         patch = Patch.model_validate_json(self.desk.artifacts.get(run.installation_id, code.patch_sha256))
         self.desk.trees.apply(patch)
 

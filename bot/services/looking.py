@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,11 +197,7 @@ class Looking:
         ]
         issue = self.reader.issue(place, int(payload["issue"]))
         now_config, config_problem = self._config_now(place)
-        approvers = (
-            tuple(sorted(set(snapshot.config.approvers) & set(now_config.approvers)))
-            if now_config.approvers and snapshot.config.approvers
-            else tuple(now_config.approvers or snapshot.config.approvers)
-        )
+        approvers, nobody = _stricter(snapshot.config.approvers, now_config.approvers)
         revised = bool(payload.get("revised_by")) and payload["revised_by"] == payload["claim"]["login"]
         facts = ApprovalFacts(
             subject_sha256=str(payload["subject"]),
@@ -215,7 +212,7 @@ class Looking:
             high_risk=bool(payload["high_risk"]),
             issue_changed=self._issue_changed(place, snapshot, issue),
             base_changed=self._base_changed(place, run, snapshot),
-            problems=(config_problem,) if config_problem else (),
+            problems=tuple(one for one in (config_problem, nobody) if one),
         )
         return Done({"facts": facts.model_dump(mode="json")})
 
@@ -376,6 +373,17 @@ def _start_label(text: bytes | None) -> str:
         return str(parse_config(None if text is None else text.decode("utf-8", "replace")).start_label)
     except ConfigError:
         return str(parse_config(None).start_label)
+
+
+def _stricter(then: Sequence[str], now: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Who may approve by both lists (an empty one allows everybody), and why nobody may. GitHub's logins ignore case."""
+    if not then or not now:
+        return tuple(now or then), ""
+    kept = {login.casefold() for login in now}
+    both = tuple(sorted(login for login in then if login.casefold() in kept))
+    if both:
+        return both, ""
+    return both, f"nobody is among the approvers of {CONFIG_PATH} both when the run began and now"
 
 
 def _comment_problem(comment: ThreadComment | None, claim: dict[str, Any]) -> str:

@@ -147,7 +147,12 @@ class Progress:
             run,
             budget_micro_dollars=budget,
             mode=str(snapshot.config.mode),
-            known={**run.known, "start_label": snapshot.config.start_label, "base": snapshot.base_commit},
+            known={
+                **run.known,
+                "start_label": snapshot.config.start_label,
+                "base": snapshot.base_commit,
+                "bases": {**run.known.get("bases", {}), snapshot.base_tree: sha256},
+            },
         )
 
     def _fresh_snapshot(self, tx: Transaction, run: r.Run) -> r.Run | None:

@@ -254,8 +254,7 @@ class Publishing:
         if row is not None:
             if row.state != "confirmed":
                 return run
-            shown = {"published": subject.sha256, "published_snapshot": run.snapshot_sha256}
-            return replace(run, known={**run.known, **shown})
+            return replace(run, known={**run.known, "published": subject.sha256})
         code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
         patch = self._patch_onto(run, code, str(run.known["head_tree"]))
         patch_sha256 = self.desk.keep(
@@ -287,14 +286,13 @@ class Publishing:
         """The commit's content: from what the branch holds, which may rest on an earlier snapshot, to the reviewed tree."""
         self.ledgers.load_trees(run, code)
         if parent_tree != code.base_tree:
-            earlier = run.known.get("published")
-            snapshot = Snapshot.model_validate(
-                self.desk.load(run, str(run.known["published_snapshot" if earlier else "branch_snapshot"]))
+            first = Snapshot.model_validate_json(
+                self.desk.artifacts.get(run.installation_id, str(run.known["branch_snapshot"]))
             )
-            self.desk.tree(run, snapshot)
+            self.desk.tree(run, first)
+            earlier = run.known.get("published")
             if earlier:
-                published = CodeSubject.model_validate(self.desk.load(run, str(earlier)))
-                self.desk.trees.apply(Patch.model_validate(self.desk.load(run, published.patch_sha256)))
+                self.ledgers.load_trees(run, CodeSubject.model_validate(self.desk.load(run, str(earlier))))
         return self.desk.trees.patch(parent_tree, code.tree)
 
     def _entries(self, patch: Patch, tree: str) -> list[dict[str, Any]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
 from bot.domain.subject import sha256_of
+from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 from tests.harness.house_agents import CALC, FILES, FIXED, NEW_TEST, PLAN
 
@@ -83,8 +85,6 @@ def test_one_phase_label_at_a_time() -> None:
 
 @pytest.mark.parametrize("first", ["issues.closed", "pull_request.closed"])
 def test_a_merge_is_done_whichever_closing_is_told_first(first: str) -> None:
-    from bot.simulator.github.faults import Fault
-
     faults = [Fault(f"DELIVER {first}", swap=True)]
     with House(faults=faults) as house:
         house.published()
@@ -257,8 +257,6 @@ def test_a_later_plan_is_not_shown_before_its_reviewers_passed_it() -> None:
 
 
 def test_code_is_published_on_what_the_branch_holds_though_the_tree_store_was_lost() -> None:
-    import shutil
-
     with House() as house:
         house.agents.works = {"S1": [{"calc.py": FIXED, "tests/test_add.py": NEW_TEST}, {"calc.py": f"#\n{FIXED}"}]}
         house.planned()
@@ -269,8 +267,7 @@ def test_code_is_published_on_what_the_branch_holds_though_the_tree_store_was_lo
         house.github.push("main", {"README.md": "newer\n"}, by="ana")
         house.say("/conductor revise again", by="ana")
         shutil.rmtree(house.settings.data / "trees.git")
-        house.parts.storage.close()
-        house.build()
+        house.restart()
         house.say("/conductor approve", by="ana")
         assert house.state == "in_review", house.run.halt_reason
         assert house.branch()["README.md"] == digest("newer\n")

@@ -35,7 +35,6 @@ from bot.bootstrap import Parts
 from bot.domain.audit_chain import verify_chain
 from bot.domain.jobs import JobKind
 from bot.domain.subject import sha256_of
-from bot.domain.workflow import ENDS
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.services.desk import Limits
@@ -231,6 +230,11 @@ class House:
         mine = {JobKind.MERGE: Merging(desk).merge, **self.agents.handlers(desk)}
         self.performer = Performer(desk, {**self.parts.performer.handlers, **mine})
 
+    def restart(self) -> None:
+        """The process ends and another one begins."""
+        self._end()
+        self.build()
+
     def _end(self) -> None:
         """What a dead process lets go of."""
         self.parts.storage.close()
@@ -314,8 +318,7 @@ class House:
         except Killed:
             self.deaths += 1
             self.queue.flush()
-            self._end()
-            self.build()
+            self.restart()
 
     def _work(self, what: Nudge, subject: str) -> None:
         match what:
@@ -355,9 +358,6 @@ class House:
         )
         with self.parts.storage.read() as tx:
             found = [int(at) for one in times for at in tx.runs._link.column(one)]
-            found += [run.wakes_at for run in tx.runs.recent() if run.known.get("wish") or run.known.get("claims")]
-            if all(run.state in ENDS for run in tx.runs.recent()):
-                found = [at for at in found if at]
         ahead = [at for at in found if now < at <= now + FAR_MS]
         return min(ahead, default=None)
 
@@ -377,6 +377,11 @@ class House:
         """Comment and work."""
         self.github.comment(where, body, by=by, number=number)  # type: ignore[arg-type]  # issue or pull
         self.pump()
+
+    def meanwhile(self, body: str, by: str = "ana", number: int = 7) -> None:
+        """Comment from within an agent's hook: it is heard and obeyed before the agent is done."""
+        self.github.comment("issue", body, by=by, number=number)
+        self._settle()
 
     def planned(self) -> Self:
         """Up to the approval of the plan."""

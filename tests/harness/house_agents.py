@@ -75,19 +75,26 @@ def plan_finding(
     return {**said, "evidence": [{"pointer": pointer, "quote": quote}], **more}
 
 
-def changes(*findings: Mapping[str, Any], **resolved: str) -> dict[str, Any]:
-    """A review that asks for changes."""
-    return {"verdict": "changes_requested", "findings": list(findings), "resolutions": resolutions(**resolved)}
+def changes(*findings: Mapping[str, Any], says: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """A review that asks for changes; ``says`` are resolutions of earlier findings."""
+    return {"verdict": "changes_requested", "findings": list(findings), "resolutions": list(says)}
 
 
-def approves(**resolved: str) -> dict[str, Any]:
-    """A review that approves and says what became of findings, as ``F1="fixed"``."""
-    return {"verdict": "approve", "resolutions": resolutions(**resolved)}
+def approves(*says: Mapping[str, Any]) -> dict[str, Any]:
+    """A review that approves and says what became of earlier findings."""
+    return {"verdict": "approve", "resolutions": list(says)}
 
 
-def resolutions(**resolved: str) -> list[dict[str, Any]]:
-    """What a reviewer says of earlier findings."""
-    return [{"finding": name, "status": status, "reason": f"it is {status}"} for name, status in resolved.items()]
+def fixed(name: str, line: int = 2, quote: str = "return a + b", path: str = "calc.py") -> dict[str, Any]:
+    """A finding is fixed, shown by a line of the new code."""
+    cited = {"path": path, "start_line": line, "end_line": line, "quote": quote}
+    return {"finding": name, "status": "fixed", "reason": "it is mended", "evidence": [cited]}
+
+
+def fixed_plan(name: str, quote: str, pointer: str = "/summary") -> dict[str, Any]:
+    """A finding about the plan is fixed, shown by a value of the new one."""
+    evidence = [{"pointer": pointer, "quote": quote}]
+    return {"finding": name, "status": "fixed", "reason": "it is mended", "evidence": evidence}
 
 
 @dataclass

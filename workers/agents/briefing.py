@@ -22,8 +22,9 @@ def system_prompt(role: str, room: Room) -> str:
 
 
 def _data(title: str, text: str) -> str:
-    """A part that is somebody's words. The end mark names the title, so that text cannot end its own part unnoticed."""
-    return f"<data origin={title!a}>\n{text.replace('</data', '<\\u200b/data')}\n</data>"
+    """A part that is somebody's words, between marks that the words cannot hold themselves."""
+    inner = text.replace("</data", "< /data")
+    return f"<data origin={title!a}>\n{inner}\n</data>"
 
 
 def issue_part(snapshot: Snapshot) -> str:

@@ -13,7 +13,7 @@ from bot.domain.facts import CommandRun, ProofRun, VerifyRun
 from bot.domain.plan import CommandProof, Criterion, TestProof
 from workers.agents.meter import clean
 from workers.agents.room import Room
-from workers.agents.runners.outcomes import instrumented, kind_of, lost_plugin, plain_argv, read, single_test_command
+from workers.agents.runners.outcomes import instrumented, lost_plugin, plain_argv, read, single_test_command
 from workers.guard import Profile, judge
 from workers.sandbox.box import Ran
 from workers.sandbox.errors import SandboxError
@@ -162,6 +162,4 @@ def _not_run(command: str, why: str) -> CommandRun:
 
 def readable(runs: Iterable[CommandRun]) -> list[str]:
     """Commands whose tests can be told apart."""
-    return [
-        run.command for run in runs if run.tests is not None and kind_of(run.command) in {"pytest", "unittest", "other"}
-    ]
+    return [run.command for run in runs if run.tests is not None]
