@@ -209,9 +209,9 @@ class Commander:
             return "the run is over"
         tx.runs.save(replace(run, paused=paused))
         now = self.desk.clock.now()
-        tx.journal.set_switch(
-            r.Switch("run", run.id, paused, setting.origin.sender.login, "pause" if paused else "resume", now)
-        )
+        if not paused and tx.journal.switch("run", run.id) is not None:
+            # The flag alone pauses, so that label and status still say so; a switch set from the shell is lifted too.
+            tx.journal.set_switch(r.Switch("run", run.id, False, setting.origin.sender.login, "resume", now))
         tx.journal.audit(
             at=now, kind="pause" if paused else "resume", subject=run.id, body={"by": setting.origin.sender.login}
         )

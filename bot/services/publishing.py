@@ -69,7 +69,10 @@ class Publishing:
                 and not is_over(run)
                 and run.state != NEEDS_HUMAN
             ):
-                if row.id in known.get("mourned", []) or self._plain_instead(tx, run, row):
+                if row.id in known.get("mourned", []):
+                    continue
+                if self._plain_instead(tx, run, row):
+                    _stand_in(known, row.dedupe_key, _plain_key(run))
                     continue
                 known["mourned"] = [*known.get("mourned", []), row.id]
                 return halt(
@@ -91,7 +94,7 @@ class Publishing:
         write = PullCreate(
             repository, payload["head"], payload["base"], f"[plan] {payload['title']}", payload["body"], draft=False
         )
-        self.outboxes.stage(tx, run, write, f"{run.id}:pull:plain")
+        self.outboxes.stage(tx, run, write, _plain_key(run))
         return True
 
     def needs_person(self, snapshot: Snapshot) -> bool:
@@ -125,9 +128,12 @@ class Publishing:
             found = {
                 "check_run": run.known.get("checks", {}).get(f"plan:{head[:12]}", 0),
                 "summary": output.get("summary", ""),
+                "text": output.get("text", ""),
             }
         at = 0 if row is None else row.confirmed_at or row.created_at
-        others = [one["at"] for one in run.known.get("shown", []) if one["subject"] != mark]
+        # The approved plan is settled: only another plan can be mistaken for this one.
+        plans = run.known.get("shown", []) if stage.drafting is Drafting.DOCUMENT else []
+        others = [one["at"] for one in plans if one["subject"] != mark]
         return {
             **found,
             "shown_at": at // 1000 * 1000,
@@ -565,6 +571,18 @@ def _passed(run: r.Run, gate: str, subject: str) -> bool:
     """Whether the last review that passed was of this very subject, by this gate."""
     judged = run.known.get("judged", {})
     return judged.get("gate") == gate and str(judged["of"]).split(":")[2] == subject
+
+
+def _plain_key(run: r.Run) -> str:
+    return f"{run.id}:pull:plain"
+
+
+def _stand_in(known: dict[str, Any], old: str, new: str) -> None:
+    """The surface that was to be set by one row is set by another."""
+    for name, kept in known.get("surfaces", {}).items():
+        if kept["key"] == old:
+            known["surfaces"] = {**known["surfaces"], name: {**kept, "key": new}}
+            return
 
 
 def _learn_row(known: dict[str, Any], row: r.OutboxRow) -> None:

@@ -8,6 +8,9 @@ from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.wording.neutral import plain
 
+LONGEST_NUMBER = len("outbox:") + 18
+"""Longer numbers are no row's, and no database's."""
+
 
 def sum_of_costs(tx: Transaction, run_id: str) -> int:
     """What a run has cost, in micro-dollars."""
@@ -20,7 +23,9 @@ def explain(tx: Transaction, run: r.Run, ref: str) -> str:
     if wanted[:1] in {"F", "f"} and wanted[1:].isdigit():
         return _why_finding(tx, run, wanted.upper())
     if wanted.startswith("outbox:") and wanted[7:].isdigit():
-        return _why_row(tx.outbox.get(int(wanted[7:])))
+        row = tx.outbox.get(int(wanted[7:])) if len(wanted) <= LONGEST_NUMBER else None
+        # Who may write here may not read of other repositories.
+        return _why_row(row if row is not None and row.repository_id == run.repository_id else None)
     for row in tx.outbox.of_run(run.id):
         if wanted in {row.github_id, row.token, row.dedupe_key, row.github_url}:
             return _why_row(row)

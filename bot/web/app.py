@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import structlog
@@ -119,7 +119,7 @@ def make_pages(inbox: GroupCommit, readiness: Readiness) -> FastAPI:
         try:
             yield
         finally:
-            await asyncio.to_thread(inbox.close)
+            await inbox.close()
 
     pages = FastAPI(title="Conductor", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
 
@@ -166,6 +166,21 @@ def make_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
 def serve(app: ASGIApp, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; requests under way get ten seconds. Raises ``InternalError`` when it cannot start."""
     server = make_server(app, host, port)
-    server.run()
+    with _ended_by_signals(server):
+        server.run()
     if not server.started:
         raise InternalError(f"The web process could not start on {host}:{port}: the log says why.")
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Uvicorn raises the signal that ended it once more; the process would die of it before its caller could clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

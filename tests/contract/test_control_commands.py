@@ -26,9 +26,10 @@ def test_plan_by_comment_and_answers_about_the_run() -> None:
         house.say("/conductor cost\n\n/conductor ledger\n\n/conductor why F9")
         assert house.comments("It has spent")
         assert house.comments("F9")
-        house.say("/conductor why outbox:1")
-        assert house.comments("outbox:1")
-        assert any("reaction.add" in one for one in house.comments()), house.comments("outbox")
+        house.say("/conductor why outbox:2")
+        assert "is reaction.add on /repos/acme/calc" in house.comments("outbox:2")[-1]
+        house.say("/conductor why outbox:99999999999999999999999999")
+        assert house.comments("There is no such outbox row")
         house.say("/conductor why state")
         assert house.comments("plan.approval by gate")
         house.say("/conductor retry")
@@ -88,6 +89,30 @@ def test_a_paused_run_takes_no_approval_until_it_resumes() -> None:
         house.say("/conductor pause")
         house.say("/conductor cancel")
         assert len(house.comments("is over")) == 2
+
+
+def test_a_pause_while_code_is_published_holds_the_code() -> None:
+    with House() as house:
+        house.planned()
+        rounds: list[object] = []
+
+        def pause(job: object) -> None:
+            rounds.append(job)
+            if len(rounds) == 2:
+                house.meanwhile("/conductor pause")
+
+        house.agents.hooks["review"] = pause
+        house.say("/conductor approve")
+        assert (house.state, house.run.paused) == ("code.review", True)
+        assert "conductor: paused" in house.labels
+        house.say("/conductor resume")
+        assert house.state == "in_review"
+        house.say("/conductor pause")
+        house.github.merge(by="ana")
+        house.pump()
+        assert (house.state, house.run.paused) == ("in_review", True), "it is held where it is"
+        house.say("/conductor resume")
+        assert house.state == "done"
 
 
 def test_stop_lets_nothing_out_but_its_reaction_and_resume_goes_on() -> None:

@@ -347,12 +347,15 @@ class House:
 
     def _next_due(self) -> int | None:
         now = self.clock.now()
+        # Code of a paused run asks again every second, until somebody resumes it.
+        paused = sa.select(runs.c.id).where(runs.c.paused.is_(True))
         times = (
             sa.select(deliveries.c.not_before).where(deliveries.c.state == "received"),
             sa.select(deliveries.c.lease_until).where(deliveries.c.state == "received"),
             sa.select(jobs.c.not_before).where(jobs.c.state == "queued"),
             sa.select(jobs.c.lease_until).where(jobs.c.state == "running"),
-            sa.select(outbox.c.not_before).where(outbox.c.state == "allowed"),
+            sa.select(outbox.c.not_before).where(outbox.c.state == "allowed", outbox.c.run_id.not_in(paused)),
+            sa.select(outbox.c.not_before).where(outbox.c.state == "allowed", outbox.c.run_id.is_(None)),
             sa.select(outbox.c.lease_until).where(outbox.c.state == "sending"),
             sa.select(installations.c.blocked_until),
         )

@@ -41,6 +41,10 @@ class Shelf:
         What `fill` raises is passed on and leaves nothing behind. Others that want the same key wait.
         """
         path = self.path(key)
+        if path.exists():
+            # Those who use the entry hold a shared lock, perhaps for an hour; who finds it made need not wait for them.
+            os.utime(self.lock_path(key))
+            return path
         with locked(self.lock_path(key), fcntl.LOCK_EX):
             if not path.exists():
                 building = path.with_name(f".building-{secrets.token_hex(8)}")

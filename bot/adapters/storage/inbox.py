@@ -5,21 +5,31 @@ A delivery may be acknowledged once `InboxWriter.store` has returned: SQLite has
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import exc
+from sqlalchemy.engine import Dialect
 
 from bot.adapters.storage.deliveries import REARMED
 from bot.adapters.storage.engine import BUSY_MS, dispose, make_engine, our_errors, writing
-from bot.adapters.storage.rows import values_of
 from bot.adapters.tables import deliveries
 from bot.ports.records import Delivery
 
-_NAMES = [column.name for column in deliveries.columns]
-_ARRAYS = {"TEXT": "text[]", "BIGINT": "bigint[]", "BLOB": "bytea[]"}
+_NAMES: Final = [column.name for column in deliveries.columns]
+_ARRAYS: Final = {"TEXT": "text[]", "BIGINT": "bigint[]", "BLOB": "bytea[]"}
+_SQLITE_ROWS: Final = 512
+"""Rows of one statement: SQLite takes 32,766 parameters."""
+
+Row = tuple[Any, ...]
+_values: Callable[[Delivery], Row] = attrgetter(*_NAMES)
+_bound: Final = [
+    (index, column.type.process_bind_param)
+    for index, column in enumerate(deliveries.columns)
+    if isinstance(column.type, sa.types.TypeDecorator)
+]
 
 
 def _postgres_insert() -> str:
@@ -34,9 +44,15 @@ def _postgres_insert() -> str:
     )
 
 
-def _sqlite_insert() -> str:
+_POSTGRES_INSERT: Final = _postgres_insert()
+
+
+@cache
+def _sqlite_insert(rows: int) -> str:
+    """One statement for all rows: the driver gives up the interpreter once for each that it runs."""
     columns, marks = ", ".join(_NAMES), ", ".join("?" for _ in _NAMES)
-    return f"INSERT INTO deliveries ({columns}) VALUES ({marks}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - as above
+    lists = ", ".join(f"({marks})" for _ in range(rows))
+    return f"INSERT INTO deliveries ({columns}) VALUES {lists} ON CONFLICT (id) DO NOTHING"  # noqa: S608 - as above
 
 
 class InboxWriter:
@@ -54,40 +70,49 @@ class InboxWriter:
         """
         if not batch:
             return []
-        with writing(self._url, self._busy_ms), our_errors(), self._engine.begin() as connection:
-            new = self._insert(connection, batch)
-            known = [delivery.id for delivery, fresh in zip(batch, new, strict=True) if not fresh]
-            if known:
-                dead = sa.update(deliveries).where(deliveries.c.id.in_(known), deliveries.c.state == "dead")
-                connection.execute(dead.values(REARMED))
+        with writing(self._url, self._busy_ms), our_errors(), self._engine.connect() as connection:
+            rows = [_row(delivery, connection.dialect) for delivery in batch]
+            with connection.begin():
+                insert = _insert_sqlite if connection.dialect.name == "sqlite" else _insert_postgres
+                new = insert(connection, rows)
+                known = [delivery.id for delivery, fresh in zip(batch, new, strict=True) if not fresh]
+                if known:
+                    dead = sa.update(deliveries).where(deliveries.c.id.in_(known), deliveries.c.state == "dead")
+                    connection.execute(dead.values(REARMED))
         return new
-
-    def _insert(self, connection: sa.Connection, batch: Sequence[Delivery]) -> list[bool]:
-        rows = [self._row(connection, delivery) for delivery in batch]
-        if connection.dialect.name == "sqlite":
-            statement, cursor = _sqlite_insert(), connection.connection.cursor()
-            try:
-                return [cursor.execute(statement, row).rowcount == 1 for row in rows]
-            except sqlite3.Error as error:
-                raise exc.DBAPIError.instance(statement, None, error, sqlite3.Error) from error
-        stored = connection.exec_driver_sql(
-            _postgres_insert(), tuple(list(column) for column in zip(*rows, strict=True))
-        )
-        fresh = set(stored.scalars())
-        new = []
-        for delivery in batch:
-            new.append(delivery.id in fresh)
-            fresh.discard(delivery.id)
-        return new
-
-    @staticmethod
-    def _row(connection: sa.Connection, delivery: Delivery) -> tuple[Any, ...]:
-        values = values_of(delivery)
-        for column in deliveries.columns:
-            if isinstance(column.type, sa.types.TypeDecorator):
-                values[column.name] = column.type.process_bind_param(values[column.name], connection.dialect)
-        return tuple(values[name] for name in _NAMES)
 
     def close(self) -> None:
         """Close its connection."""
         dispose(self._engine)
+
+
+def _row(delivery: Delivery, dialect: Dialect) -> Row:
+    values = list(_values(delivery))
+    for index, bind in _bound:
+        values[index] = bind(values[index], dialect)
+    return tuple(values)
+
+
+def _insert_postgres(connection: sa.Connection, rows: list[Row]) -> list[bool]:
+    stored = connection.exec_driver_sql(_POSTGRES_INSERT, tuple(list(column) for column in zip(*rows, strict=True)))
+    fresh = set(stored.scalars())
+    new = []
+    for row in rows:
+        new.append(row[0] in fresh)
+        fresh.discard(row[0])
+    return new
+
+
+def _insert_sqlite(connection: sa.Connection, rows: list[Row]) -> list[bool]:
+    new: list[bool] = []
+    for start in range(0, len(rows), _SQLITE_ROWS):
+        piece = rows[start : start + _SQLITE_ROWS]
+        ids = [row[0] for row in piece]
+        marks = ", ".join("?" for _ in ids)
+        found = connection.exec_driver_sql(f"SELECT id FROM deliveries WHERE id IN ({marks})", tuple(ids))  # noqa: S608
+        known = set(found.scalars())
+        for name in ids:
+            new.append(name not in known)
+            known.add(name)
+        connection.exec_driver_sql(_sqlite_insert(len(piece)), tuple(value for row in piece for value in row))
+    return new
