@@ -40,6 +40,12 @@ class Deliveries(Protocol):
     def due(self, now: int, limit: int) -> list[str]:
         """Ids that are received and due, or whose lease ran out, oldest first."""
 
+    def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[r.Delivery]:
+        """Newest first."""
+
+    def unsettled(self) -> int:
+        """How many are received or wait for a permission."""
+
     def known(self, ids: Sequence[str]) -> set[str]:
         """Which of these ids are stored."""
 

@@ -202,7 +202,7 @@ def end(desk: Desk, tx: Transaction, run: r.Run, why: str, *, facts: dict[str, A
     run = take_edge(
         desk, tx, run, "cancelled", "cancel", kinds=(str(facts.get("kind", "event")),), facts={"why": why, **facts}
     )
-    return replace(run, halt_reason=why)
+    return replace(run, halt_reason=why, wakes_at=desk.clock.now())
 
 
 def new_job(desk: Desk, run: r.Run, key: str, kind: str, queue: str, **fields: Any) -> r.Job:

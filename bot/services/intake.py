@@ -99,9 +99,12 @@ class Intake:
         return verdict
 
     def _asked(self, tx: Transaction, delivery: r.Delivery) -> Asked | Verdict | None:
-        """The permission job's answer, when one was asked for this delivery."""
+        """The permission job's answer, when one was asked for this delivery.
+
+        At the first try there is none: what was asked before a redelivery armed a dead one again is asked anew.
+        """
         jobs = tx.jobs.of_delivery(delivery.id)
-        if not jobs:
+        if not jobs or delivery.attempts == 1:
             return None
         job = jobs[-1]
         if job.state == "done":
@@ -114,7 +117,7 @@ class Intake:
         installation_id, repository_id = _origin(event)
         job = r.Job(
             id=self.desk.chance.name(),
-            key=f"delivery:{delivery.id}:{delivery.attempts}",
+            key=f"delivery:{delivery.id}:{len(tx.jobs.of_delivery(delivery.id)) + 1}",
             kind=JobKind.PERMISSION,
             queue=QUEUE_OF[JobKind.PERMISSION],
             created_at=self.desk.clock.now(),

@@ -52,17 +52,20 @@ class Progress:
                 if run.state_seq == before:
                     break
             run = self.publishing.stage_wanted(tx, run)
-            tx.runs.save(replace(run, updated_at=self.desk.clock.now(), wakes_at=self._wakes_at(run)))
+            tx.runs.save(replace(run, updated_at=self.desk.clock.now(), wakes_at=self._wakes_at(tx, run)))
             if held and not holds_slot(run.state):
                 for waiting in tx.runs.waiting_for_slot(run.repository_id):
                     tx.nudge(Nudge.ADVANCE, waiting)
 
-    def _wakes_at(self, run: r.Run) -> int:
-        """When the sweeper should look again though nothing happens: approvals time out, slots and resumes are polled for."""
-        if is_over(run):
-            return 0
+    def _wakes_at(self, tx: Transaction, run: r.Run) -> int:
+        """When the sweeper should look again though nothing happens: approvals time out, slots and resumes are polled for.
+
+        A run that is over is looked at until people see that it is.
+        """
         now = self.desk.clock.now()
-        if run.state == QUEUED or run.known.get("wish") or run.known.get("claims"):
+        if is_over(run):
+            return 0 if self.publishing.at_rest(tx, run) else now + WAIT_MS
+        if run.state == QUEUED or any(run.known.get(name) for name in ("wish", "claims", "feedback_waits")):
             return now + WAIT_MS
         if run.state.endswith(".approval"):
             return run.state_at + self.desk.limits.approval_ms
@@ -255,9 +258,14 @@ class Progress:
                 what = "the pull request was closed" if job.payload.get("closed") == "pull" else "the issue was closed"
                 return end(self.desk, tx, run, what, facts={"kind": "closed", **seen})
             head = str(seen.get("head", ""))
-            if head and run.known.get("head") and head not in {run.known["head"], *run.known.get("heads", [])}:
+            if head and run.known.get("head") and head not in self._own_heads(tx, run):
                 run = replace(run, known={**run.known, "foreign_head": head})
         return run
+
+    def _own_heads(self, tx: Transaction, run: r.Run) -> set[str]:
+        """Commits of ours, also one whose ref has moved though the answer that says so is still out."""
+        sent = {str(row.response.get("sha", "")) for row in tx.outbox.of_run(run.id) if row.kind.startswith("branch.")}
+        return {str(run.known["head"]), *run.known.get("heads", []), *sent}
 
     def _merged(self, tx: Transaction, run: r.Run, seen: dict[str, object]) -> r.Run:
         """Only a run in review can be done; a merge of anything else ends it."""

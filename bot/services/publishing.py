@@ -176,6 +176,11 @@ class Publishing:
         )
         return keys if needed and done else []
 
+    def at_rest(self, tx: Transaction, run: r.Run) -> bool:
+        """Whether every row of the run has ended (in a dry run none is ever sent)."""
+        ends = {"confirmed", "dead", "denied"} | ({"allowed"} if run.mode == "dry-run" else set())
+        return all(row.state in ends for row in tx.outbox.of_run(run.id))
+
     def stage_wanted(self, tx: Transaction, run: r.Run) -> r.Run:
         """Stage whatever is wanted and not staged yet."""
         run = self._labels(tx, run)
@@ -388,7 +393,7 @@ class Publishing:
         run = self._plan_check(tx, run, head, plan)
         run = self._ledger_check(tx, run, head)
         foreign = str(run.known.get("foreign_head", ""))
-        if foreign and not is_over(run):
+        if foreign and foreign not in run.known.get("heads", []) and not is_over(run):
             write = CheckRunCreate(
                 self._repository(tx, run),
                 run.branch,

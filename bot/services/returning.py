@@ -35,8 +35,9 @@ class Returning:
             if job.kind == JobKind.FEEDBACK and job.state == "done" and job.id not in seen
         ]
         if not fresh or not slot_free(tx, run):
-            return run
-        run = replace(run, known={**run.known, "feedback_seen": [*seen, *(job.id for job in fresh)]})
+            return replace(run, known={**run.known, "feedback_waits": bool(fresh)})
+        known = {**run.known, "feedback_seen": [*seen, *(job.id for job in fresh)], "feedback_waits": False}
+        run = replace(run, known=known)
         taken = [one for job in fresh for one in job.result.get("findings", [])]
         if not taken:
             return run

@@ -71,6 +71,7 @@ class Starter:
             delivery_id=setting.delivery_id,
             created_at=now,
             updated_at=now,
+            wakes_at=now,
             known={
                 "title": issue.title,
                 "by_label": by_label,

@@ -149,9 +149,7 @@ def test_the_stricter_list_of_approvers_wins() -> None:
 
 HIGH = {
     **PLAN,
-    "steps": [
-        {**PLAN["steps"][0], "paths": [*PLAN["steps"][0]["paths"], {"path": "pyproject.toml", "use": "create"}]}
-    ],
+    "steps": [{**PLAN["steps"][0], "paths": [*PLAN["steps"][0]["paths"], {"path": "pyproject.toml", "use": "create"}]}],
     "risks": [{"text": "pyproject.toml changes how the tests run", "mitigation": "read it"}],
 }
 
@@ -210,7 +208,12 @@ def test_a_button_on_a_copied_or_an_outdated_check_does_nothing_and_cancel_cance
             (mine,) = [run for run in house.github._within().checks.values() if run.name == CHECK]
             old_id, old_actions = mine.external_id, list(mine.actions)
         copied = house.github.add_check_run(
-            CHECK, "neutral", app="impostor", external_id=old_id, actions=old_actions, output={"title": "t", "summary": "s"}
+            CHECK,
+            "neutral",
+            app="impostor",
+            external_id=old_id,
+            actions=old_actions,
+            output={"title": "t", "summary": "s"},
         )
         house.pump()
         payload = {
@@ -234,7 +237,10 @@ def test_a_button_on_a_copied_or_an_outdated_check_does_nothing_and_cancel_cance
         house.say("/conductor revise")
         house.say("/conductor revise another")
         assert house.state == "plan.approval"
-        stale = {**payload, "check_run": {**payload["check_run"], "id": mine.id, "app": {"id": 77, "slug": "conductor"}}}
+        stale = {
+            **payload,
+            "check_run": {**payload["check_run"], "id": mine.id, "app": {"id": 77, "slug": "conductor"}},
+        }
         sender = {"login": "ana", "id": house.github._world.account("ana").id, "type": "User"}
         house.github.deliver("check_run", {**stale, "sender": sender})
         house.pump()
@@ -269,7 +275,14 @@ def test_the_hash_covers_what_decides() -> None:
         assert subject.sha256 == name
         document = house.parts.desk.artifacts.get(house.run.installation_id, name)
         assert hashlib.sha256(document).hexdigest() == name
-        for word in (b'"blobs"', b'"config_sha256"', b'"issue_sha256"', b'"budget_micro_dollars"', b'"risk"', b'"verify"'):
+        for word in (
+            b'"blobs"',
+            b'"config_sha256"',
+            b'"issue_sha256"',
+            b'"budget_micro_dollars"',
+            b'"risk"',
+            b'"verify"',
+        ):
             assert word in document
         house.say(f"/conductor approve {name[:8].upper()}")
         assert house.state == "in_review"

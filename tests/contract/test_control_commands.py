@@ -21,7 +21,9 @@ def test_plan_by_comment_and_answers_about_the_run() -> None:
         assert len(house.runs()) == 1
         assert house.comments("under way")
         house.say("/conductor status", where="pull")
-        (pulled,) = [one for one in house.github.snapshot()["comments"] if one["where"] == "pull" and "bot" in one["author"]]
+        (pulled,) = [
+            one for one in house.github.snapshot()["comments"] if one["where"] == "pull" and "bot" in one["author"]
+        ]
         assert "Its pull request is #8" in pulled["body"]
         house.say("/conductor cost\n\n/conductor ledger\n\n/conductor why F9")
         assert house.comments("It has spent")

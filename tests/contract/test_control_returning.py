@@ -32,9 +32,16 @@ def test_a_persons_review_is_a_finding_and_the_answer_is_a_child_commit() -> Non
         better(house, "F1", "F2")
         house.published()
         first = house.rows("branch.update")[0].response["sha"]
-        house.github.review("request_changes", "Bound it.", [{"path": "calc.py", "line": 2, "body": "a limit"}], by="bob")
+        house.github.review(
+            "request_changes", "Bound it.", [{"path": "calc.py", "line": 2, "body": "a limit"}], by="bob"
+        )
         house.pump()
-        assert house.path()[7:] == ["feedback code.draft", "code.draft code.review", "code.unattended publishing", "published in_review"]
+        assert house.path()[7:] == [
+            "feedback code.draft",
+            "code.draft code.review",
+            "code.unattended publishing",
+            "published in_review",
+        ]
         rows = house.findings()
         assert {row.source for row in rows.values()} == {"human"}
         assert {row.title for row in rows.values()} == {"Bound it.", "a limit"}

@@ -26,7 +26,12 @@ def test_an_open_finding_reworks_only_the_steps_concerned_until_it_is_fixed() ->
     with House() as house:
         house.agents.plans = [TWO_STEPS]
         house.agents.works = {"S1": [{"calc.py": bad}, {"calc.py": good}], "S2": [{"tests/test_add.py": NEW_TEST}]}
-        house.agents.reviews = {ONE: [changes(finding(line=1, quote="NUMBERS = 10", title="A remark")), approves(fixed("F1", 1, "NUMBERS = 20"))]}
+        house.agents.reviews = {
+            ONE: [
+                changes(finding(line=1, quote="NUMBERS = 10", title="A remark")),
+                approves(fixed("F1", 1, "NUMBERS = 20")),
+            ]
+        }
         house.published()
         assert [job.step for job in house.agents.of("step")] == ["S1", "S2", "S1"]
         assert "code.rework code.draft" in house.path()
@@ -44,7 +49,9 @@ def test_an_open_finding_reworks_only_the_steps_concerned_until_it_is_fixed() ->
 def test_a_finding_about_the_plan_makes_another_plan() -> None:
     with House() as house:
         house.agents.plans = [PLAN, {**PLAN, "summary": "Sum both, precisely"}]
-        house.agents.reviews = {"plan_reviewer.2": [changes(plan_finding()), approves(fixed_plan("F1", "Sum both, precisely"))]}
+        house.agents.reviews = {
+            "plan_reviewer.2": [changes(plan_finding()), approves(fixed_plan("F1", "Sum both, precisely"))]
+        }
         house.planned()
         assert "plan.rework plan.draft" in house.path()
         assert "Too vague" in house.agents.of("draft")[-1].payload["feedback"][0]
@@ -103,8 +110,13 @@ def test_a_quarrel_is_taken_to_a_person() -> None:
         }
         house.agents.reviews = {
             ONE: [
-                changes(finding(line=1, quote="# the first way", title="Not one"), says=[fixed("F2", 1, "# the first way")]),
-                changes(finding(line=1, quote="# the second way", title="Not two"), says=[fixed("F1", 1, "# the second way")]),
+                changes(
+                    finding(line=1, quote="# the first way", title="Not one"), says=[fixed("F2", 1, "# the first way")]
+                ),
+                changes(
+                    finding(line=1, quote="# the second way", title="Not two"),
+                    says=[fixed("F1", 1, "# the second way")],
+                ),
             ]
             * 3
         }
@@ -130,7 +142,9 @@ def test_rounds_of_rework_are_bounded_and_the_ledger_can_be_settled_by_a_person(
         assert house.state == "in_review", house.story()
         assert "the remark may stay" in house.pull["body"]
         notes = house.checks("Conductor: review ledger")[-1]["annotations"]
-        assert [(one["path"], one["start_line"], one["annotation_level"]) for one in notes] == [("calc.py", 1, "notice")]
+        assert [(one["path"], one["start_line"], one["annotation_level"]) for one in notes] == [
+            ("calc.py", 1, "notice")
+        ]
 
 
 def test_more_than_fifty_annotations_go_in_several_requests() -> None:
@@ -158,7 +172,9 @@ def test_more_than_fifty_annotations_go_in_several_requests() -> None:
 
 def test_a_red_work_gate_drafts_again_with_its_reasons() -> None:
     with House() as house:
-        house.agents.works = {"S1": [{"calc.py": FIXED, "other.py": "x = 1\n"}, {"calc.py": FIXED, "tests/test_add.py": NEW_TEST}]}
+        house.agents.works = {
+            "S1": [{"calc.py": FIXED, "other.py": "x = 1\n"}, {"calc.py": FIXED, "tests/test_add.py": NEW_TEST}]
+        }
         house.published()
         assert "code.redraft code.draft" in house.path()
         assert any("other.py" in one for one in house.agents.of("step")[-1].payload["feedback"])

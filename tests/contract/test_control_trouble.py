@@ -60,7 +60,9 @@ def test_a_dry_run_writes_nothing_and_goes_all_the_way() -> None:
         assert house.run.mode == "dry-run"
         sent = [row for row in house.rows() if row.state == "confirmed"]
         assert sent == before, "what went out was staged before the mode was known"
-        assert {row.state for row in house.rows() if row.kind.startswith(("branch.", "pull.", "check_run."))} <= {"allowed"}
+        assert {row.state for row in house.rows() if row.kind.startswith(("branch.", "pull.", "check_run."))} <= {
+            "allowed"
+        }
         assert house.github.snapshot()["pulls"] == []
         assert list(house.github.snapshot()["branches"]) == ["main"]
         assert all(row.policy_ids for row in house.rows())
@@ -146,7 +148,10 @@ def test_a_bad_signature_is_never_stored_and_a_known_delivery_takes_effect_once(
         house.github.deliver("issue_comment", body.body, guid=body.guid, times=3)
         house.pump()
         assert len(house.runs()) == 1
-        assert len([one for one in house.deliveries() if one.event == "issue_comment" and b"/conductor plan" in one.body]) == 1
+        assert (
+            len([one for one in house.deliveries() if one.event == "issue_comment" and b"/conductor plan" in one.body])
+            == 1
+        )
         again = house.github.deliver("issue_comment", body.body)
         house.pump()
         assert len(house.runs()) == 1, "another id with the same content finds the run that lives"

@@ -233,7 +233,9 @@ class House:
     def restart(self) -> None:
         """The process ends and another one begins."""
         self._end()
+        kills, FragileStorage.kills = FragileStorage.kills, staticmethod(lambda number: False)
         self.build()
+        FragileStorage.kills = staticmethod(kills)
 
     def _end(self) -> None:
         """What a dead process lets go of."""
@@ -290,10 +292,10 @@ class House:
     def _pump(self) -> None:
         for _ in range(MOST_JUMPS):
             self._settle()
-            before = self._mark()
+            before, deaths = self._mark(), self.deaths
             self._alive(self.parts.sweeper.sweep)
             self._settle()
-            if self._mark() != before:
+            if self._mark() != before or self.deaths != deaths:
                 continue
             due = self._next_due()
             if due is None:
@@ -481,6 +483,24 @@ class House:
     def reactions(self) -> list[str]:
         """Contents of confirmed reactions, in order."""
         return [json.loads(row.payload)["content"] for row in self.rows("reaction.add") if row.state == "confirmed"]
+
+    def effects(self) -> dict[str, Any]:
+        """What stands on GitHub in the end, without the names that chance gave; equal for runs that differ in trouble alone."""
+        shown, known, run = self.github.snapshot(), self.run.known.get("heads", []), self.run.id
+        return {
+            "comments": [
+                (one["where"], one["author"], one["body"].replace(run, "RUN").splitlines()[0])
+                for one in shown["comments"]
+            ],
+            "labels": shown["labels"],
+            "pulls": [(one["head"], one["draft"], one["state"], one["title"]) for one in shown["pulls"]],
+            "checks": sorted(
+                (one["name"], known.index(one["head_sha"]), str(one["conclusion"])) for one in shown["check_runs"]
+            ),
+            "branches": shown["branches"],
+            "commits": len(known),
+            "reactions": self.reactions(),
+        }
 
     def story(self) -> str:
         """What happened, for a failing test."""

@@ -235,9 +235,7 @@ class _Room:
         return self._apply(job, code.patch_sha256)
 
     def _apply(self, job: Job, sha256: str) -> str:
-        return self.desk.trees.apply(
-            Patch.model_validate_json(self.desk.artifacts.get(job.installation_id, sha256))
-        )
+        return self.desk.trees.apply(Patch.model_validate_json(self.desk.artifacts.get(job.installation_id, sha256)))
 
     def step_paths(self, job: Job) -> set[str]:
         plan = PlanSubject.model_validate_json(self.load(job, "plan")).plan

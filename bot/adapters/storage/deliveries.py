@@ -90,6 +90,14 @@ class SqlDeliveries:
         )
         return self._link.column(found.order_by(deliveries.c.received_at, deliveries.c.id).limit(limit))
 
+    def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[Delivery]:
+        found = sa.select(*_COLUMNS).order_by(deliveries.c.received_at.desc(), deliveries.c.id).limit(limit)
+        return self._link.all(Delivery, found.where(deliveries.c.state.in_(states)) if states else found)
+
+    def unsettled(self) -> int:
+        open_ones = deliveries.c.state.in_(("received", "waiting"))
+        return int(self._link.value(sa.select(sa.func.count()).select_from(deliveries).where(open_ones)))
+
     def known(self, ids: Sequence[str]) -> set[str]:
         """Asked in pieces that fit into one statement."""
         found: set[str] = set()

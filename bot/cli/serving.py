@@ -1,0 +1,155 @@
+"""Running Conductor: everything in one process (`up`), or one process each (`web`, `worker`, `beat`)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import Any
+
+import structlog
+
+from bot import telemetry
+from bot.bootstrap import Parts, build
+from bot.domain.jobs import AGENT_QUEUES, CONTROL, GITHUB
+from bot.ports.queue import Nudge
+from bot.redaction import Redactor
+from bot.settings import Process, Settings
+from bot.web.app import make_app, serve
+from workers.app import serve as bind_tasks
+
+log = structlog.get_logger()
+
+QUEUES: dict[Process, tuple[str, ...]] = {
+    Process.UP: (CONTROL, GITHUB, *AGENT_QUEUES),
+    Process.CONTROL: (CONTROL,),
+    Process.GITHUB: (GITHUB,),
+    Process.AGENTS: AGENT_QUEUES,
+}
+DRAIN_S = 8
+"""How long work in hand may go on after SIGTERM; what is left is found again by its lease."""
+
+
+def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Run one process until SIGTERM or SIGINT."""
+    telemetry.configure(Redactor(settings.held))
+    parts = build(settings)
+    match settings.process:
+        case Process.UP:
+            _up(parts, host, port)
+        case Process.WEB:
+            serve(make_app(parts), host, port)
+        case Process.BEAT:
+            _beat(parts)
+        case Process.CONTROL | Process.AGENTS | Process.GITHUB:
+            _work(parts)
+        case Process.SHELL:
+            raise AssertionError("the shell serves nothing")
+
+
+def _up(parts: Parts, host: str, port: int) -> None:
+    sys.stderr.write(
+        "conductor up: one process holds the webhook secret, the App's key and the model's key; sandboxes see none of them.\n"
+    )
+    worker = Worker(parts)
+    worker.start()
+    ticker = Ticker(parts)
+    ticker.start()
+    try:
+        serve(make_app(parts), host, port)
+    finally:
+        ticker.stop()
+        worker.stop()
+
+
+def _work(parts: Parts) -> None:
+    ended = _until_signal()
+    worker = Worker(parts)
+    worker.start()
+    sys.stderr.write(f"conductor worker {parts.settings.process}: ready\n")
+    while not ended.wait(1.0):
+        if not worker.alive:
+            raise SystemExit(1)
+    worker.stop()
+
+
+def _beat(parts: Parts) -> None:
+    ended = _until_signal()
+    ticker = Ticker(parts)
+    ticker.start()
+    sys.stderr.write("conductor beat: ready\n")
+    ended.wait()
+    ticker.stop()
+
+
+def _until_signal() -> threading.Event:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+class Ticker:
+    """Wakes the sweeper every tick. Two of them do no harm: a sweep only nudges."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._tick, name="beat", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._ended.set()
+        self._thread.join(timeout=2)
+
+    def _tick(self) -> None:
+        while not self._ended.wait(self._parts.settings.tick_ms / 1_000):
+            self._parts.queue.nudge(Nudge.SWEEP, "")
+
+
+class Worker:
+    """A Celery worker in a thread of this process; Celery's state is global, so there is one a process."""
+
+    def __init__(self, parts: Parts) -> None:
+        bind_tasks(parts)
+        self._parts = parts
+        self._thread = threading.Thread(target=self._serve, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to consume this process's queues."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it consumes."""
+        return self._thread.is_alive()
+
+    def _serve(self) -> None:
+        settings = self._parts.settings
+        apart = settings.process is not Process.UP
+        options: dict[str, Any] = {
+            "pool": "threads",
+            "concurrency": settings.threads,
+            "queues": list(QUEUES[settings.process]),
+            "without_gossip": True,
+            "without_mingle": True,
+            "without_heartbeat": not apart,
+            "loglevel": "WARNING",
+            "quiet": True,
+        }
+        try:
+            self._parts.celery.Worker(**options).start()
+        except Exception:
+            log.exception("worker_ended")
+
+    def stop(self) -> None:
+        """Drain for a while, then leave the rest to its leases."""
+        from celery.worker import state
+
+        state.should_stop = 0
+        self._thread.join(timeout=DRAIN_S)
+        state.should_stop = None

@@ -1,0 +1,165 @@
+"""The App as child processes: one (`embedded`), or one each over a real Redis, on SQLite or PostgreSQL (DESIGN section 11)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias
+
+from bot.domain.errors import InternalError
+from bot.simulator.services import PostgresServer, RedisServer, end_process, free_port
+
+TopologyName: TypeAlias = Literal["embedded", "sqlite", "postgres"]
+SPLIT: Final = ("web", "control", "agents", "github", "beat")
+START_SECONDS: Final = 90.0
+SECRETS_OF: Final = {
+    "up": ("webhook_secret", "app_private_key", "model_key"),
+    "web": ("webhook_secret",),
+    "github": ("app_private_key",),
+    "agents": ("model_key",),
+    "control": (),
+    "beat": (),
+}
+
+
+@dataclass(slots=True)
+class Topology:
+    """The App's processes. ``settings``: what all share; ``secrets``: handed to those alone that may hold them."""
+
+    name: TopologyName
+    directory: Path
+    settings: dict[str, Any]
+    secrets: dict[str, str]
+    port: int = 0
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _redis: RedisServer | None = None
+
+    def __enter__(self) -> Self:
+        """Start the services and every process, and wait until deliveries would be stored."""
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Where the web process answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database_url(self) -> str:
+        """The records."""
+        return str(self.settings["database_url"])
+
+    def _start(self) -> None:
+        self.port = free_port()
+        if self.name == "embedded":
+            self.settings |= {"database_url": f"sqlite:///{self.directory / 'conductor.db'}", "broker_url": "memory://"}
+            self._spawn("up")
+        else:
+            self._redis = self._stack.enter_context(RedisServer())
+            database = f"sqlite:///{self.directory / 'conductor.db'}"
+            if self.name == "postgres":
+                database = self._stack.enter_context(PostgresServer()).new_database()
+            self.settings |= {"database_url": database, "broker_url": self._redis.url}
+            for process in SPLIT:
+                self._spawn(process)
+        self._await_ready()
+
+    def _spawn(self, process: str) -> None:
+        file = self.directory / f"{process}.settings.json"
+        given = self.settings | {name: self.secrets[name] for name in SECRETS_OF[process]}
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(given), "utf-8")
+        log = (self.directory / f"{process}.log").open("ab")
+        # Nothing is inherited: a scenario's App must not find a key of whoever runs it.
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if "COVERAGE_PROCESS_START" in os.environ:
+            environment["COVERAGE_PROCESS_START"] = os.environ["COVERAGE_PROCESS_START"]
+        root = Path(__file__).parents[2]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "bot.cli.simulated", process, str(file), str(self.port)],
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        log.close()
+        self._processes[process] = child
+        self._stack.callback(self._end, process, child)
+
+    @staticmethod
+    def _end(_process: str, child: subprocess.Popen[bytes]) -> None:
+        if child.poll() is None:
+            end_process(child)
+
+    def _await_ready(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            self.check()
+            if self._answers() and self._workers_ready():
+                return
+            time.sleep(0.05)
+        raise InternalError(f"the App was not ready after {START_SECONDS:.0f} s: {self.logs()}")
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - our own loopback address
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def _workers_ready(self) -> bool:
+        names = [name for name in self._processes if name in {"control", "agents", "github"}]
+        return all("ready" in (self.directory / f"{name}.log").read_text("utf-8", "replace") for name in names)
+
+    def check(self) -> None:
+        """Raise when a process has died by itself."""
+        for name, child in self._processes.items():
+            if child.poll() is not None:
+                raise InternalError(f"the App's process {name} ended with {child.returncode}: {self.logs()}")
+
+    def kill(self, process: str) -> None:
+        """SIGKILL a process and start it again; in `embedded` there is only the one."""
+        name = "up" if self.name == "embedded" else process
+        child = self._processes[name]
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        self._spawn(name)
+
+    def flush_broker(self) -> None:
+        """Everything that Redis holds is gone; in `embedded` there is no broker to flush."""
+        if self._redis is not None:
+            self._redis.flush()
+
+    def logs(self) -> str:
+        """The last lines that the processes wrote."""
+        found = []
+        for name in self._processes:
+            text = (self.directory / f"{name}.log").read_text("utf-8", "replace")
+            found.append(f"[{name}] " + text[-3_000:])
+        return "\n".join(found)
