@@ -193,11 +193,10 @@ def prices_of(settings: Settings) -> Prices:
 def _agents(settings: Settings, desk: Desk) -> dict[str, Handler]:
     from workers.agents.desk import AgentDesk
     from workers.agents.drafting import draft
+    from workers.agents.messages_api import MessagesApi
     from workers.agents.reviewing import review
     from workers.agents.stepping import step
     from workers.agents.verifying import verify
-
-    from workers.agents.messages_api import MessagesApi
     from workers.sandbox.box import Sandbox
     from workers.sandbox.layers import LayerCache
     from workers.sandbox.toolchain import Toolchain

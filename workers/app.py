@@ -1,14 +1,67 @@
-"""The Celery application of every worker: `celery --app workers.app` finds it, `conductor worker` runs it."""
+"""The worker of every process that takes jobs: Celery's tasks bound to the process's parts, consumed in a thread."""
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import structlog
+from celery.worker import state
+
 from bot.bootstrap import Parts
+from bot.domain.jobs import AGENT_QUEUES, CONTROL, GITHUB
+from bot.settings import Process
 from workers.tasks import register
 
-_PARTS: dict[str, Parts] = {}
+log = structlog.get_logger()
+
+QUEUES: dict[Process, tuple[str, ...]] = {
+    Process.UP: (CONTROL, GITHUB, *AGENT_QUEUES),
+    Process.CONTROL: (CONTROL,),
+    Process.GITHUB: (GITHUB,),
+    Process.AGENTS: AGENT_QUEUES,
+}
+DRAIN_S = 8
+"""How long work in hand may go on after SIGTERM; what is left is found again by its lease."""
 
 
-def serve(parts: Parts) -> None:
-    """Bind the tasks to this process's parts."""
-    _PARTS["parts"] = parts
-    register(parts.celery, parts)
+class Worker:
+    """A Celery worker in a thread of this process; Celery's state is global, so there is one a process."""
+
+    def __init__(self, parts: Parts) -> None:
+        register(parts.celery, parts)
+        self._parts = parts
+        self._thread = threading.Thread(target=self._serve, name="worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to consume this process's queues."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it consumes."""
+        return self._thread.is_alive()
+
+    def _serve(self) -> None:
+        settings = self._parts.settings
+        apart = settings.process is not Process.UP
+        options: dict[str, Any] = {
+            "pool": "threads",
+            "concurrency": settings.threads,
+            "queues": list(QUEUES[settings.process]),
+            "without_gossip": True,
+            "without_mingle": True,
+            "without_heartbeat": not apart,
+            "loglevel": "WARNING",
+            "quiet": True,
+        }
+        try:
+            self._parts.celery.Worker(**options).start()
+        except Exception:
+            log.exception("worker_ended")
+
+    def stop(self) -> None:
+        """Drain for a while, then leave the rest to its leases."""
+        state.should_stop = 0
+        self._thread.join(timeout=DRAIN_S)
+        state.should_stop = None

@@ -5,29 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from typing import Any
 
 import structlog
 
 from bot import telemetry
 from bot.bootstrap import Parts, build
-from bot.domain.jobs import AGENT_QUEUES, CONTROL, GITHUB
 from bot.ports.queue import Nudge
 from bot.redaction import Redactor
 from bot.settings import Process, Settings
 from bot.web.app import make_app, serve
-from workers.app import serve as bind_tasks
+from workers.app import Worker
 
 log = structlog.get_logger()
-
-QUEUES: dict[Process, tuple[str, ...]] = {
-    Process.UP: (CONTROL, GITHUB, *AGENT_QUEUES),
-    Process.CONTROL: (CONTROL,),
-    Process.GITHUB: (GITHUB,),
-    Process.AGENTS: AGENT_QUEUES,
-}
-DRAIN_S = 8
-"""How long work in hand may go on after SIGTERM; what is left is found again by its lease."""
 
 
 def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
@@ -109,47 +98,3 @@ class Ticker:
     def _tick(self) -> None:
         while not self._ended.wait(self._parts.settings.tick_ms / 1_000):
             self._parts.queue.nudge(Nudge.SWEEP, "")
-
-
-class Worker:
-    """A Celery worker in a thread of this process; Celery's state is global, so there is one a process."""
-
-    def __init__(self, parts: Parts) -> None:
-        bind_tasks(parts)
-        self._parts = parts
-        self._thread = threading.Thread(target=self._serve, name="worker", daemon=True)
-
-    def start(self) -> None:
-        """Begin to consume this process's queues."""
-        self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether it consumes."""
-        return self._thread.is_alive()
-
-    def _serve(self) -> None:
-        settings = self._parts.settings
-        apart = settings.process is not Process.UP
-        options: dict[str, Any] = {
-            "pool": "threads",
-            "concurrency": settings.threads,
-            "queues": list(QUEUES[settings.process]),
-            "without_gossip": True,
-            "without_mingle": True,
-            "without_heartbeat": not apart,
-            "loglevel": "WARNING",
-            "quiet": True,
-        }
-        try:
-            self._parts.celery.Worker(**options).start()
-        except Exception:
-            log.exception("worker_ended")
-
-    def stop(self) -> None:
-        """Drain for a while, then leave the rest to its leases."""
-        from celery.worker import state
-
-        state.should_stop = 0
-        self._thread.join(timeout=DRAIN_S)
-        state.should_stop = None

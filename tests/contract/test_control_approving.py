@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+from bot.domain.outcome import Outcome
+from bot.ports.records import Job
 from tests.harness.house import House
 from tests.harness.house_agents import FILES, PLAN
 
@@ -66,7 +69,7 @@ def test_a_permission_lost_between_the_comment_and_its_use() -> None:
         house.github.comment("issue", "/conductor approve", by="bob")
         handled = house.performer.handlers["approval"]
 
-        def lose(job):  # type: ignore[no-untyped-def]
+        def lose(job: Job) -> Outcome:
             house.github.set_permission("bob", "read")
             return handled(job)
 
@@ -216,7 +219,7 @@ def test_a_button_on_a_copied_or_an_outdated_check_does_nothing_and_cancel_cance
             output={"title": "t", "summary": "s"},
         )
         house.pump()
-        payload = {
+        payload: dict[str, Any] = {
             "action": "requested_action",
             "requested_action": {"identifier": "approve"},
             "check_run": {

@@ -158,10 +158,8 @@ def test_revise_in_review_makes_another_plan_and_then_another_commit() -> None:
     more = {**PLAN, "summary": "Make add add with a remark"}
     with House() as house:
         house.agents.plans = [PLAN, more]
-        house.agents.works = {
-            "S1": [{"calc.py": FIXED, "tests/test_add.py": NEW_TEST}] * 1
-            + [{"calc.py": f"# adds\n{FIXED}", "tests/test_add.py": NEW_TEST}]
-        }
+        first = {"calc.py": FIXED, "tests/test_add.py": NEW_TEST}
+        house.agents.works = {"S1": [first, {**first, "calc.py": f"# adds\n{FIXED}"}]}
         house.published()
         house.say("/conductor revise add a remark")
         assert house.state == "plan.approval"

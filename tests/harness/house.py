@@ -218,7 +218,7 @@ class House:
     def build(self) -> None:
         """A new process over the same records; what the old one had in memory is gone."""
         limits = functools.partial(Limits, **self._limits)
-        patched = {
+        patched: dict[str, Any] = {
             "CeleryQueue": lambda app: self.queue,
             "SystemClock": lambda: self.clock,
             "SqlStorage": FragileStorage,

@@ -113,7 +113,7 @@ class FakeAgents:
     work_facts: list[dict[str, Any]] = field(default_factory=list)
     step_facts: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     blind: set[str] = field(default_factory=set)
-    hooks: dict[str, Callable[[Job], None]] = field(default_factory=dict)
+    hooks: dict[str, Callable[[Job], object]] = field(default_factory=dict)
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     asked: list[Job] = field(default_factory=list)
     _turns: dict[str, list[str]] = field(default_factory=dict)
