@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from bot.domain.gate import GateResult
@@ -57,7 +58,7 @@ class Desk:
 
     def snapshot(self, run: r.Run) -> Snapshot:
         """The run's snapshot; it must have been taken."""
-        return Snapshot.model_validate_json(self.artifacts.get(run.installation_id, run.snapshot_sha256))
+        return _snapshot(self.artifacts.get(run.installation_id, run.snapshot_sha256))
 
     def tree(self, run: r.Run, snapshot: Snapshot) -> str:
         """Base's tree id, loaded into the tree store."""
@@ -78,6 +79,12 @@ class Desk:
     def load(self, run: r.Run, sha256: str) -> Any:
         """A JSON artifact."""
         return json.loads(self.artifacts.get(run.installation_id, sha256))
+
+
+@lru_cache(maxsize=32)
+def _snapshot(data: bytes) -> Snapshot:
+    """Read once: it is asked for many times in a transaction, and never changes."""
+    return Snapshot.model_validate_json(data)
 
 
 def workflow_of(run: r.Run) -> Workflow:

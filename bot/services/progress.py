@@ -54,8 +54,9 @@ class Progress:
             run = self.publishing.stage_wanted(tx, run)
             tx.runs.save(replace(run, updated_at=self.desk.clock.now(), wakes_at=self._wakes_at(tx, run)))
             if held and not holds_slot(run.state):
-                for waiting in tx.runs.waiting_for_slot(run.repository_id):
-                    tx.nudge(Nudge.ADVANCE, waiting)
+                for other in tx.runs.living_of_repository(run.repository_id):
+                    if _waits_for_slot(other):
+                        tx.nudge(Nudge.ADVANCE, other.id)
 
     def _wakes_at(self, tx: Transaction, run: r.Run) -> int:
         """When the sweeper should look again though nothing happens: approvals time out, slots and resumes are polled for.
@@ -65,7 +66,7 @@ class Progress:
         now = self.desk.clock.now()
         if is_over(run):
             return 0 if self.publishing.at_rest(tx, run) else now + WAIT_MS
-        if run.state == QUEUED or any(run.known.get(name) for name in ("wish", "claims", "feedback_waits")):
+        if _waits_for_slot(run):
             return now + WAIT_MS
         if run.state.endswith(".approval"):
             return run.state_at + self.desk.limits.approval_ms
@@ -278,3 +279,8 @@ class Progress:
             "the pull request was merged before the run was in review",
             facts={"kind": "merged", **seen},
         )
+
+
+def _waits_for_slot(run: r.Run) -> bool:
+    """Whether a free slot may let it go on: it is queued, or somebody approved, revised, retried or asked for changes."""
+    return run.state == QUEUED or any(run.known.get(name) for name in ("wish", "claims", "feedback_waits"))

@@ -189,7 +189,7 @@ def test_a_second_issue_waits_for_the_slot_and_an_approval_waits_too() -> None:
         house.start(number=8)
         first, second = house.runs()
         assert (first.issue_number, second.issue_number) == (7, 8)
-        assert (first.state, second.state) == ("in_review", "plan.approval")
+        assert (first.state, second.state) == ("in_review", "plan.approval"), house.story()
         moves = [row for row in house.audit("transition") if row.body["to"] in {"plan.approval", "code.draft"}]
         assert [(row.subject, row.body["to"]) for row in moves] == [
             (first.id, "plan.approval"),
