@@ -23,11 +23,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 
@@ -122,16 +123,25 @@ def probot() -> Contender:
 @contextlib.contextmanager
 def running(contender: Contender, port: int) -> Iterator[None]:
     environment = {"PATH": os.environ["PATH"], **contender.environment, "BENCH_PORT": str(port)}
-    process = subprocess.Popen(contender.command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(f"http://127.0.0.1:{port}{contender.ready}"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"bench: {contender.name} did not start: its message is above")
-            time.sleep(0.05)
-        yield
-    finally:
-        end_process(process)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            contender.command, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        try:
+            _await_ready(contender, process, port, said)
+            yield
+        finally:
+            end_process(process)
+
+
+def _await_ready(contender: Contender, process: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers(f"http://127.0.0.1:{port}{contender.ready}"):
+        if process.poll() is not None or time.monotonic() > deadline:
+            said.seek(0)
+            words = said.read().decode("utf-8", "replace")
+            raise SystemExit(f"bench: {contender.name} did not start:\n{words[-2000:]}")
+        time.sleep(0.05)
 
 
 def _answers(url: str) -> bool:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.adapters.storage import InboxWriter
 from bot.bootstrap import Parts
-from bot.domain.errors import ConductorError, InternalError
+from bot.domain.errors import ConductorError, SettingsError
 from bot.ports.storage import Storage
 from bot.web.group_commit import GroupCommit
 from bot.web.receiver import PATH, Receiver
@@ -164,12 +164,20 @@ def make_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
 
 
 def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way get ten seconds. Raises ``InternalError`` when it cannot start."""
+    """Serve until SIGINT or SIGTERM; requests under way get ten seconds. Raises ``SettingsError`` when it cannot start."""
     server = make_server(app, host, port)
+    refused = SettingsError(
+        f"The web process could not start on {host}:{port}: the log says why, most often because the port is taken.",
+        {"host": host, "port": str(port)},
+    )
     with _ended_by_signals(server):
-        server.run()
+        try:
+            server.run()
+        except SystemExit as error:
+            # Uvicorn's answer to a port it cannot have.
+            raise refused from error
     if not server.started:
-        raise InternalError(f"The web process could not start on {host}:{port}: the log says why.")
+        raise refused
 
 
 @contextmanager

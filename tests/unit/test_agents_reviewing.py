@@ -10,11 +10,10 @@ import pytest
 from bot.domain.facts import Delivered
 from bot.domain.outcome import Done
 from bot.domain.plan import Plan
-from bot.domain.repo_config import Models, RepoConfig
 from bot.gates.coverage import uncovered, uncovered_citations
 from bot.ports import records as r
 from tests.unit.test_agents_implementing import FIXED, GOOD, NEW_TEST
-from tests.unit.test_agents_world import CALC, MODEL, PLAN, World, sandbox, say, use, world
+from tests.unit.test_agents_world import CALC, PLAN, World, sandbox, say, use, world
 from workers.agents.desk import AgentLimits
 from workers.agents.reviewing import review
 from workers.sandbox.box import Sandbox
@@ -215,14 +214,6 @@ def test_a_refusal_is_no_review(tmp_path: Path, sandbox: Sandbox) -> None:
         outcome = review(here.desk, plan_review(here))
         assert isinstance(outcome, Done)
         assert (outcome.result["review"], outcome.result["problem"]) == ("", "refused")
-
-
-def test_a_seat_has_its_own_model(tmp_path: Path, sandbox: Sandbox) -> None:
-    config = RepoConfig(models=Models(reviewer=("claude-opus-4-8", MODEL)))
-    with world(tmp_path, sandbox, config=config) as here:
-        here.model.turns = [READ, APPROVE]
-        assert isinstance(review(here.desk, plan_review(here, "plan_reviewer.2")), Done)
-        assert {one.model for one in here.model.asked} == {MODEL}
 
 
 def test_reviewers_cannot_write(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -115,6 +115,8 @@ def _piece(hunk: Hunk, base: Lines, head: Lines, lowest: int, highest: int | Non
     at = head.of_raw(start, end)[0] if end >= start else hunk.head_start
     old = (hunk.base_start if hunk.base_count else hunk.base_start + 1) - before
     counts = (hunk.base_count + before + after, hunk.head_count + before + after)
+    # A side without lines is named by the line before it, as git does.
+    old = old if counts[0] else old - 1
     title = f"@@ -{max(old, 0)},{counts[0]} +{at},{counts[1]} @@"
     return _Piece("\n".join([title, *rows]), gone, (start, end))
 
