@@ -89,7 +89,10 @@ def _host(value: str) -> str:
 
 
 def _one_or_more(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,)
+    # Read back from a stored snapshot, JSON has a list where the strict tuple is wanted.
+    return tuple(value) if isinstance(value, list) else value
 
 
 Command = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_command)]
