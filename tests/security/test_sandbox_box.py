@@ -484,7 +484,11 @@ def test_an_ordinary_user_can_run_it(tmp_path_factory: pytest.TempPathFactory) -
             (base / name).mkdir()
             os.chown(base / name, 65534, 65534)
         package = base / "workers" / "sandbox"
-        shutil.copytree(Path(__file__).resolve().parents[2] / "workers" / "sandbox", package)
+        root = Path(__file__).resolve().parents[2]
+        shutil.copytree(root / "workers" / "sandbox", package)
+        (base / "bot" / "domain").mkdir(parents=True)
+        for name in ("bot/__init__.py", "bot/domain/__init__.py", "bot/domain/errors.py"):
+            shutil.copy(root / name, base / name)
         (package.parent / "__init__.py").touch()
         program = f"""
 import os
