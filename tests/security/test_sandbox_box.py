@@ -486,9 +486,8 @@ def test_an_ordinary_user_can_run_it(tmp_path_factory: pytest.TempPathFactory) -
         package = base / "workers" / "sandbox"
         root = Path(__file__).resolve().parents[2]
         shutil.copytree(root / "workers" / "sandbox", package)
-        (base / "bot" / "domain").mkdir(parents=True)
-        for name in ("bot/__init__.py", "bot/domain/__init__.py", "bot/domain/errors.py"):
-            shutil.copy(root / name, base / name)
+        shutil.copytree(root / "bot" / "domain", base / "bot" / "domain")
+        (base / "bot" / "__init__.py").touch()
         (package.parent / "__init__.py").touch()
         program = f"""
 import os
