@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
+from typing import Any, NoReturn, cast
+
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from bot.adapters.artifact_files import ArtifactFiles
 from bot.adapters.celery_queue import CeleryApp, CeleryQueue, make_celery
 from bot.adapters.git_trees import GitTrees
 from bot.adapters.storage import SqlStorage, migrate
+from bot.adapters.storage.engine import dispose, make_engine, our_errors, parse_url
 from bot.adapters.system_clock import SystemChance, SystemClock
 from bot.adapters.webhook_payloads import WebhookPayloads
+from bot.domain.errors import InternalError, UserError
 from bot.domain.jobs import JobKind
 from bot.domain.money import Prices, shipped_prices
 from bot.domain.work import Patch
 from bot.domain.workflow import WORKFLOWS
 from bot.policy.decide import PolicySet
 from bot.ports.github import OutboxWrite
+from bot.ports.queue import Nudge
 from bot.redaction import Redactor
 from bot.services.approving import Approving
 from bot.services.commanding import Commander
@@ -136,6 +146,81 @@ def build(settings: Settings) -> Parts:
         stopping=Stopping(desk),
         dispatch=dispatch,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What a command at the shell works with: the records, and the switches in them."""
+
+    settings: Settings
+    storage: SqlStorage
+    stopping: Stopping
+
+
+class SweptQueue:
+    """`bot.ports.queue.Queue` of a shell, which speaks to no broker: the App's sweeper finds every row within its tick."""
+
+    def nudge(self, what: Nudge, subject: str, *, queue: str = "") -> None:
+        """Left to the sweeper."""
+        logging.getLogger(__name__).debug("left to the sweeper: %s %s %s", what, subject, queue)
+
+
+class _NotHere:
+    """A part that a shell does without, so that a stop needs no disk, no git and no policy."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise InternalError(f"a command at the shell has no part with {name!r}: run it in a process of the App")
+
+
+def records_problem(url: str) -> str:
+    """Why a database holds no records of this release: none there, or a schema that is missing or older; "" when it does.
+
+    Makes no file and changes no table. Raises ``SettingsError`` for a URL that we do not serve, ``StorageBusy`` when it
+    cannot be reached.
+    """
+    parsed = parse_url(url)
+    name = f"{parsed.host or 'the default host'}/{parsed.database}"
+    if parsed.get_backend_name() == "sqlite":
+        name = str(Path(parsed.database or "").absolute())
+        if not Path(name).is_file():
+            return f"there is no database at {name}"
+    config = Config()
+    config.set_main_option("script_location", str(files("bot.migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    wanted = ScriptDirectory.from_config(config)
+    engine = make_engine(url, read_only=True, pool_size=1)
+    try:
+        with our_errors(), engine.connect() as connection:
+            found = set(MigrationContext.configure(connection).get_current_heads())
+    finally:
+        dispose(engine)
+    if not found:
+        return f"the database {name} holds no records of Conductor"
+    # A revision that we do not know is a newer release's, on whose schema ours runs (rolling restarts).
+    older = {one.revision for one in wanted.walk_revisions()} - set(wanted.get_heads())
+    return f"the database {name} is of an older release ({', '.join(sorted(found))})" if found & older else ""
+
+
+def shell(settings: Settings) -> Shell:
+    """The parts of a command at the shell; migrates nothing. Raises ``UserError`` when the App keeps no records there."""
+    problem = records_problem(settings.database_url)
+    if problem:
+        raise UserError(f"{problem}; set CONDUCTOR_DATA or CONDUCTOR_DATABASE_URL as for the running App, or start it")
+    storage = SqlStorage(settings.database_url, SweptQueue())
+    nothing = cast("Any", _NotHere())
+    desk = Desk(
+        storage=storage,
+        clock=SystemClock(),
+        chance=SystemChance(),
+        artifacts=nothing,
+        trees=nothing,
+        policies=nothing,
+        redactor=Redactor(settings.held),
+        limits=Limits(),
+        app_id=settings.app_id,
+        owner=owner_name(settings.process),
+    )
+    return Shell(settings, storage, Stopping(desk))
 
 
 def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Dispatch | None]:

@@ -25,6 +25,9 @@ _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _TREE: Final = re.compile(r"[0-9a-f]{40}")
 _NONE: Final = "0" * 40
 _LONGEST_PATH: Final = 4096
+_REMEMBERED: Final = 256
+"""Files and patches that are remembered, files of at most so many bytes."""
+_REMEMBERED_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,22 @@ class _Raw:
     new_blob: str | None
 
 
+class _Remembered(dict[Asked, Answered]):
+    """Answers that can never change, the newest ones; threads may share it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def __setitem__(self, asked: Asked, answer: Answered) -> None:
+        with self._lock:
+            super().__setitem__(asked, answer)
+            # What another thread has just found here stays a moment longer than it might need.
+            if len(self) > 2 * _REMEMBERED:
+                for old in list(self)[:_REMEMBERED]:
+                    del self[old]
+
+
 class GitTrees:
     """The ``Trees`` port. Rebuildable: deleting ``root`` costs loading snapshots again and nothing else.
 
@@ -49,6 +68,9 @@ class GitTrees:
         self._git = Git(root)
         # A tree that was seen stays: nothing is ever collected while a process runs.
         self._known: set[str] = set()
+        # The same few questions come back at every look at a run, and each one costs processes.
+        self._files: _Remembered[tuple[str, str], bytes | None] = _Remembered()
+        self._applied: _Remembered[str, str] = _Remembered()
 
     def load(self, bundle: Path, tree: str) -> None:
         """Take in a snapshot bundle and check that its tree is ``tree``. Idempotent. Raises ``BundleRefused``."""
@@ -68,6 +90,14 @@ class GitTrees:
         self._demand(tree)
         if not _plain(path):
             return None
+        if (tree, path) in self._files:
+            return self._files[tree, path]
+        data = self._read(tree, path)
+        if data is None or len(data) <= _REMEMBERED_BYTES:
+            self._files[tree, path] = data
+        return data
+
+    def _read(self, tree: str, path: str) -> bytes | None:
         for mode, blob, _, name in self._list(tree, "--", os.fsencode(path)):
             if name == path and mode != "160000":
                 return self._blobs([blob])[0]
@@ -113,8 +143,12 @@ class GitTrees:
         self._demand(patch.base_tree)
         if not patch.changes:
             return patch.base_tree
+        name = hashlib.sha256(patch.model_dump_json().encode("utf-8", "surrogateescape")).hexdigest()
+        if name in self._applied:
+            return self._applied[name]
         tree = self._import(patch)
         self._compare(patch, tree)
+        self._applied[name] = tree
         return tree
 
     def _import(self, patch: Patch) -> str:

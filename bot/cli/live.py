@@ -13,9 +13,13 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from bot.cli.showing import cell, safe
+from bot.domain.errors import UserError
 from bot.domain.money import dollars
 from bot.ports import records as r
 from bot.ports.storage import Transaction
+from bot.simulator.acts import AnyAct, Comment
+from bot.simulator.github.server import SimulatedGitHub
 from bot.simulator.runner import Runner
 from bot.simulator.scenario import Scenario
 
@@ -44,23 +48,21 @@ class View:
 def _progress(tx: Transaction, run: r.Run) -> Group:
     steps = Table.grid(padding=(0, 2))
     for one in tx.runs.transitions(run.id):
-        steps.add_row(
-            Text("✔", style="green"), f"{one.from_state} → {one.to_state}", Text(f"gate {one.gate}", style="dim")
-        )
+        steps.add_row(cell("✔", "green"), cell(f"{one.from_state} → {one.to_state}"), cell(f"gate {one.gate}", "dim"))
     jobs = Table.grid(padding=(0, 2))
     for job in tx.jobs.of_run(run.id):
         if job.state in {"running", "queued"}:
             name = " ".join(
                 part for part in (job.kind, job.role, job.step, f"round {job.round}" if job.round else "") if part
             )
-            jobs.add_row(Text("▶" if job.state == "running" else "…", style="yellow"), name)
+            jobs.add_row(cell("▶" if job.state == "running" else "…", "yellow"), cell(name))
     findings = Table.grid(padding=(0, 2))
     for row in tx.ledger.findings(run.id):
         style = {"open": "red", "fixed": "green"}.get(row.status, "dim")
-        findings.add_row(Text(row.id, style=style), Text(row.status, style=style), row.severity, row.title[:80])
-    head = Text(
+        findings.add_row(cell(row.id, style), cell(row.status, style), cell(row.severity), cell(row.title[:80]))
+    head = cell(
         f"run {run.id}: {run.state}   cost {dollars(run.spent_micro_dollars)} of {dollars(run.budget_micro_dollars)}",
-        style="bold",
+        "bold",
     )
     return Group(head, steps, jobs, findings)
 
@@ -71,40 +73,39 @@ def play(scenario: Scenario, *, ask: bool, title: str) -> dict[str, Any]:
     view = View(title)
     with Live(view, console=console, refresh_per_second=REFRESH_HZ, transient=False) as live:
 
-        def decide(state: str) -> str | None:
-            if not ask or not state.endswith(".approval"):
-                return None
+        def decide(act: AnyAct, _github: SimulatedGitHub) -> AnyAct:
+            if not ask or not isinstance(act, Comment) or not act.when.endswith(".approval"):
+                return act
             live.stop()
-            answer = console.input("[bold]approve?[/bold] [y/n] ").strip().lower()
+            try:
+                answer = console.input("[bold]approve?[/bold] (y/n) ").strip().lower()
+            except EOFError as error:
+                raise UserError("there is nobody to ask: run it in a terminal, or approve with --yes") from error
             live.start()
-            return None if answer in {"y", "yes"} else "/conductor cancel"
+            return act if answer in {"y", "yes"} else act.model_copy(update={"comment": "/conductor cancel"})
 
         runner = Runner(scenario, "embedded", watch=view.watch, decide=decide)
         report = runner.run()
-    _tables(console, report)
+    _tables(console, report, runner.diff)
     if report["problem"]:
         sys.stderr.write(f"conductor: {report['problem']}\n")
     return report
 
 
-def _tables(console: Console, report: dict[str, Any]) -> None:
+def _tables(console: Console, report: dict[str, Any], diff: str) -> None:
     for pull in report["github"]["pulls"]:
-        console.print(Panel(f"#{pull['number']} {pull['title']}   draft: {pull['draft']}", title="Pull request"))
-    diff = report.get("diff", "")
+        console.print(Panel(cell(f"#{pull['number']} {pull['title']}   draft: {pull['draft']}"), title="Pull request"))
     if diff:
-        console.print(Panel(Syntax(diff, "diff", theme="ansi_dark"), title="Diff"))
+        console.print(Panel(Syntax(safe(diff), "diff", theme="ansi_dark"), title="Diff"))
     ledger = Table(title="Ledger", show_lines=False)
     for name in ("id", "status", "severity", "round", "raised by", "title", "reason"):
         ledger.add_column(name)
     for one in report["ledger"]:
         ledger.add_row(
-            one["id"],
-            one["status"],
-            one["severity"],
-            str(one["round"]),
-            ", ".join(one["raised_by"]),
-            one["title"],
-            one["reason"],
+            *(cell(one[name]) for name in ("id", "status", "severity", "round")),
+            cell(", ".join(one["raised_by"])),
+            cell(one["title"]),
+            cell(one["reason"]),
         )
     console.print(ledger)
     outbox = Table(title="Outbox")
@@ -112,13 +113,9 @@ def _tables(console: Console, report: dict[str, Any]) -> None:
         outbox.add_column(name)
     for row in report["outbox"]:
         outbox.add_row(
-            str(row["id"]),
-            row["kind"],
-            row["target"],
-            row["state"],
-            row["decision"],
-            ", ".join(row["policy_ids"]),
-            row["payload_sha256"][:12],
+            *(cell(row[name]) for name in ("id", "kind", "target", "state", "decision")),
+            cell(", ".join(row["policy_ids"])),
+            cell(row["payload_sha256"][:12]),
         )
     console.print(outbox)
     cost = Table(title="Cost")

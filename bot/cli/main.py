@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from bot.cli import acting, inspecting, parts_alone, simulating
+from bot.cli import acting, doctor, explaining, inspecting, parts_alone, setup, simulating
+from bot.cli.showing import safe
 from bot.domain.errors import ConductorError
 
 app = typer.Typer(
@@ -19,7 +21,10 @@ app = typer.Typer(
 simulating.register(app)
 acting.register(app)
 inspecting.register(app)
+explaining.register(app)
 parts_alone.register(app)
+doctor.register(app)
+setup.register(app)
 
 Port = Annotated[int, typer.Option(help="Port of the web process.")]
 Host = Annotated[str, typer.Option(help="Address the web process listens on.")]
@@ -59,12 +64,17 @@ def beat() -> None:
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point. Exit 2 with one sentence for what somebody can mend; a reader that went away is no error to tell of."""
     try:
         app()
+        sys.stdout.flush()
     except ConductorError as error:
-        sys.stderr.write(f"conductor: {error.sentence}\n")
-        raise SystemExit(getattr(error, "exit_code", 2)) from error
+        sys.stderr.write(f"conductor: {safe(error.sentence)}\n")
+        raise SystemExit(2) from error
+    except BrokenPipeError as error:
+        # What is still buffered has no reader either; Python would complain about it at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from error
 
 
 if __name__ == "__main__":

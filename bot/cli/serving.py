@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -47,8 +48,10 @@ def _up(parts: Parts, host: str, port: int) -> None:
     try:
         serve(make_app(parts), host, port)
     finally:
-        ticker.stop()
+        # A worker that waits for messages sees the wish to end with the next one: ticks go on until then.
         worker.stop()
+        ticker.stop()
+    _leave(worker)
 
 
 def _work(parts: Parts) -> None:
@@ -60,6 +63,7 @@ def _work(parts: Parts) -> None:
         if not worker.alive:
             raise SystemExit(1)
     worker.stop()
+    _leave(worker)
 
 
 def _beat(parts: Parts) -> None:
@@ -69,6 +73,14 @@ def _beat(parts: Parts) -> None:
     sys.stderr.write("conductor beat: ready\n")
     ended.wait()
     ticker.stop()
+
+
+def _leave(worker: Worker) -> None:
+    """End at once when work is left: the interpreter would wait for its threads, and their rows are found by their leases."""
+    if worker.alive:
+        log.warning("work_left_to_its_leases")
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _until_signal() -> threading.Event:

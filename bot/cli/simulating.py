@@ -27,6 +27,7 @@ def simulate(
     topology: Annotated[str, typer.Option(help="embedded, sqlite or postgres")] = "embedded",
 ) -> None:
     """Run a scenario against the real App. Exit 0: a wanted state was reached; 1: it was not, or there are violations; 2: a bad scenario."""
+    from bot.simulator.report import refused
     from bot.simulator.runner import Runner
     from bot.simulator.scenario import ScenarioError, load_scenario
 
@@ -36,7 +37,7 @@ def simulate(
         loaded = load_scenario(scenario)
         found = Runner(loaded, topology).run()  # type: ignore[arg-type]  # checked above
     except (ScenarioError, UserError) as wrong:
-        _write(report, {"state": "none", "problem": wrong.sentence, "violations": [], "unmatched_writes": 0})
+        _write(report, refused(wrong.sentence))
         typer.echo(f"conductor: {wrong.sentence}", err=True)
         raise typer.Exit(2) from wrong
     _write(report, found)

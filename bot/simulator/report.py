@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import difflib
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.domain.audit_chain import verify_chain
 from bot.ports import records as r
+from bot.ports.artifacts import Artifacts
 from bot.ports.storage import Transaction
+from bot.simulator.github.git_objects import SUBMODULE, GitRepository
 from bot.simulator.github.server import SimulatedGitHub
+from bot.simulator.matching import unmatched
 from bot.simulator.model import ScriptedModel
 from bot.simulator.scenario import Scenario
 
@@ -28,6 +32,7 @@ class Outcome:
     model: ScriptedModel | None
     reached: bool = False
     problem: str = ""
+    artifacts: Artifacts | None = None
     faults: list[dict[str, Any]] = field(default_factory=list)
     logs: str = ""
 
@@ -51,12 +56,70 @@ def build_report(tx: Transaction | None, outcome: Outcome) -> dict[str, Any]:
         "approvals": _approvals(tx, runs),
         "cost": _cost(calls),
         "tool_calls": _tool_calls(tx, runs),
-        "model_requests": _requests(outcome.model),
+        "model_requests": _requests(outcome, calls, runs),
         "violations": violations,
-        "unmatched_writes": len(unmatched(outcome.github, rows)),
+        "unmatched_writes": len(unmatched(outcome.github.writes, rows, outcome.github.world.only_repository().git)),
         "audit": {"verified": tx is not None and not _chain_problem(tx)},
         "faults": outcome.faults,
         "deliveries": _deliveries(tx),
+    }
+
+
+def refused(problem: str) -> dict[str, Any]:
+    """The report of a scenario that cannot be played: every key, and what is wrong."""
+    shown: dict[str, Any] = {"writes": [], "comments": [], "labels": [], "pulls": [], "check_runs": [], "branches": {}}
+    return {
+        "state": "none",
+        "reached": False,
+        "problem": problem,
+        "transitions": [],
+        "github": shown,
+        "outbox": [],
+        "ledger": [],
+        "approvals": [],
+        "cost": _cost([]),
+        "tool_calls": [],
+        "model_requests": [],
+        "violations": [],
+        "unmatched_writes": 0,
+        "audit": {"verified": False},
+        "faults": [],
+        "deliveries": [],
+    }
+
+
+def pull_diff(github: SimulatedGitHub) -> str:
+    """What the newest pull request changes, as a unified diff; files that are no text are named only."""
+    within = github.world.only_repository()
+    pulls = list(within.pulls())
+    base, head = within.git.ref(f"refs/heads/{within.default_branch}"), pulls[-1][1].head_sha if pulls else None
+    if base is None or head is None:
+        return ""
+    old, new = _tree(within.git, base), _tree(within.git, head)
+    found: list[str] = []
+    for path in sorted(old.keys() | new.keys()):
+        before, after = old.get(path, b""), new.get(path, b"")
+        if before == after:
+            continue
+        name = path.decode("utf-8", "backslashreplace")
+        try:
+            first, second = (_lines(data.decode("utf-8")) for data in (before, after))
+        except UnicodeDecodeError:
+            found.append(f"{name}: {hashlib.sha256(after).hexdigest()} (no text)\n")
+            continue
+        found += difflib.unified_diff(first, second, f"a/{name}", f"b/{name}")
+    return "".join(found)
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{line}\n" for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _tree(git: GitRepository, sha: str) -> dict[bytes, bytes]:
+    files = git.files(git.commit(sha).tree)
+    return {
+        path: each.encode() if mode == SUBMODULE else git.read(each, "blob").data
+        for path, (mode, each) in files.items()
     }
 
 
@@ -150,11 +213,27 @@ def _tool_calls(tx: Transaction | None, runs: list[r.Run]) -> list[dict[str, Any
     return [{name: getattr(call, name) for name in names} for call in calls]
 
 
-def _requests(model: ScriptedModel | None) -> list[dict[str, Any]]:
-    if model is None:
-        return []
-    found = sorted(model.requests, key=lambda one: (*_order(one.role, one.round, one.step), one.turn))
-    return [one.report() for one in found]
+def _requests(outcome: Outcome, calls: list[r.ModelCall], runs: list[r.Run]) -> list[dict[str, Any]]:
+    """As the scripted model saw them; of a live one, as they were stored before they were sent."""
+    if outcome.model is not None:
+        seen = sorted(outcome.model.requests, key=lambda one: (*_order(one.role, one.round, one.step), one.turn))
+        return [one.report() for one in seen]
+    installation = {run.id: run.installation_id for run in runs}
+    found = []
+    for call in sorted(calls, key=lambda one: (*_order(one.role, one.round, one.step), one.turn)):
+        data = b""
+        if outcome.artifacts is not None and outcome.artifacts.has(installation[call.run_id], call.request_sha256):
+            data = outcome.artifacts.get(installation[call.run_id], call.request_sha256)
+        found.append(
+            {
+                "role": call.role,
+                "round": call.round,
+                "step": call.step,
+                "sha256": call.request_sha256,
+                "text": data.decode("utf-8", "replace"),
+            }
+        )
+    return found
 
 
 def _chain_problem(tx: Transaction) -> str:
@@ -174,35 +253,3 @@ def _deliveries(tx: Transaction | None) -> list[dict[str, Any]]:
         {"id": one.id, "event": one.event, "state": one.state, "reason": one.reason}
         for one in tx.deliveries.recent(states=("dead", "received", "waiting"))
     ]
-
-
-def unmatched(github: SimulatedGitHub, rows: list[r.OutboxRow]) -> list[str]:
-    """Requests that changed the simulated GitHub and belong to no outbox row that was sent."""
-    sent = [row for row in rows if row.attempts > 0 and row.decision == "allow"]
-    plain = {(row.payload_sha256, _path(row)) for row in sent}
-    branches = [json.loads(row.payload) | {"kind": row.kind} for row in sent if row.kind.startswith("branch.")]
-    found = []
-    for write in github.writes:
-        if not write.changed or (write.sha256, write.path) in plain:
-            continue
-        if not _belongs(write.method, write.path, branches):
-            found.append(f"{write.method} {write.path}")
-    return found
-
-
-def _path(row: r.OutboxRow) -> str:
-    return "/graphql" if row.kind in {"pull.ready", "thread.resolve"} else row.target
-
-
-def _belongs(method: str, path: str, branches: list[dict[str, Any]]) -> bool:
-    """Blobs, trees, commits and refs of a branch row: Git data has no bodies of ours, so only these paths, and only with such a row."""
-    if not branches or "/git/" not in path:
-        return False
-    kind = path.partition("/git/")[2]
-    if kind in {"blobs", "trees"}:
-        return method == "POST" and any(one["entries"] for one in branches)
-    if kind == "commits":
-        return method == "POST"
-    if kind == "refs":
-        return method == "POST" and any(one["kind"] == "branch.create" for one in branches)
-    return method == "PATCH" and any(kind == f"refs/heads/{one['branch']}" for one in branches)

@@ -6,15 +6,15 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
+from bot.adapters.artifact_files import ArtifactFiles
 from bot.adapters.storage import SqlStorage
 from bot.domain.errors import ConductorError, UserError
-from bot.domain.workflow import ENDS
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
@@ -23,15 +23,21 @@ from bot.simulator.github.faults import Fault
 from bot.simulator.github.people import NothingThere
 from bot.simulator.github.server import SimulatedGitHub
 from bot.simulator.model import SCRIPTED_MODEL, ScriptedModel
-from bot.simulator.repo_source import RepoFile, RepoFiles
-from bot.simulator.report import Outcome, build_report
-from bot.simulator.scenario import FlushFault, GithubFault, KillFault, Scenario
+from bot.simulator.people_acting import perform
+from bot.simulator.quiet import has_lost, is_over, is_quiet, may_act
+from bot.simulator.repo_source import RepoFiles
+from bot.simulator.report import Outcome, build_report, pull_diff
+from bot.simulator.scenario import DEFAULT_BRANCH, Scenario, ScenarioError
+from bot.simulator.striking import Faults
 from bot.simulator.topology import Topology, TopologyName
 
 APP_ID: Final = 4_711
 POLL_S: Final = 0.03
 CONFIG_PATH: Final = ".github/conductor.yml"
 LIVE_URL: Final = "https://api.anthropic.com"
+STUCK_S: Final = 2.0
+"""So long nothing is due: then nothing comes by itself any more, and the rest of the seconds is not waited for."""
+SETTABLE: Final = frozenset({"pacing_ms", "lease_ms", "tick_ms", "threads", "cache_bytes", "public_url", "model_name"})
 
 
 class _Silent:
@@ -43,17 +49,30 @@ class _Silent:
 
 @dataclass(slots=True)
 class Runner:
-    """One scenario's run. ``watch`` is called after every look at the records, for live views; ``decide`` may add acts (the demo's question)."""
+    """One scenario's run. ``watch`` is called after every look at the records, for live views; ``decide`` may put another
+    act in an act's place when its moment has come (the demo's question). ``more_faults``: of GitHub's, beyond those that a scenario can say.
+    ``diff`` is what the pull request changed, at the end.
+    """
 
     scenario: Scenario
     topology_name: TopologyName = "embedded"
     watch: Callable[[Transaction, r.Run | None], None] = lambda _tx, _run: None
-    decide: Callable[[str], str | None] = lambda _state: None
-    keep_directory: Path | None = None
+    decide: Callable[[a.AnyAct, SimulatedGitHub], a.AnyAct] = lambda act, _github: act
+    more_faults: Sequence[Fault] = ()
+    diff: str = ""
     _end: float = 0.0
     _heads_checked: set[tuple[str, int]] = field(default_factory=set)
-    _armed: set[int] = field(default_factory=set)
-    _done_faults: dict[int, int] = field(default_factory=dict)
+    _faults: Faults = field(init=False)
+    _waits_for: str = ""
+
+    def __post_init__(self) -> None:
+        strange = sorted(self.scenario.settings.keys() - SETTABLE)
+        if strange:
+            raise ScenarioError(
+                f"{self.scenario.path.name}: settings: {strange[0]!r} is not one of {', '.join(sorted(SETTABLE))}.",
+                {"path": str(self.scenario.path)},
+            )
+        self._faults = Faults(self.scenario.faults)
 
     def run(self) -> dict[str, Any]:
         """The report; never raises for what the App does wrong, only for what the scenario cannot mean."""
@@ -64,7 +83,7 @@ class Runner:
             model = self._model(stack)
             self._seed(github)
             topology = self._topology(directory, github, model, secret)
-            outcome = Outcome(self.scenario, github, model)
+            outcome = Outcome(self.scenario, github, model, artifacts=ArtifactFiles(directory / "artifacts"))
             try:
                 stack.enter_context(topology)
             except ConductorError as error:
@@ -78,11 +97,10 @@ class Runner:
                 outcome.reached = self._play(github, topology, storage)
             except (ConductorError, NothingThere) as error:
                 outcome.problem = f"{error}"
-            outcome.faults = self._fault_report(github)
+            outcome.faults = self._faults.report()
+            self.diff = pull_diff(github)
             if not outcome.reached and not outcome.problem:
-                outcome.problem = (
-                    f"none of {list(self.scenario.until.state)} was reached within {self.scenario.until.seconds:.0f} s"
-                )
+                outcome.problem = self._why_not()
             outcome.logs = topology.logs()
             with storage.read() as tx:
                 return build_report(tx, outcome)
@@ -94,7 +112,7 @@ class Runner:
             app_id=APP_ID,
             webhook_secret=secret,
             drafts_allowed=self.scenario.repo_facts.drafts,
-            faults=[_fault(one) for one in self.scenario.faults if isinstance(one, GithubFault) and one.when is None],
+            faults=[*self._faults.at_start(), *self.more_faults],
         )
 
     def _model(self, stack: ExitStack) -> ScriptedModel | None:
@@ -128,67 +146,73 @@ class Runner:
     def _seed(self, github: SimulatedGitHub) -> None:
         scenario = self.scenario
         facts = scenario.repo_facts
-        source = _files(scenario.repo.files) if isinstance(scenario.repo, RepoFiles) else scenario.repo.path
+        source = (
+            {path: (one.mode, one.content) for path, one in scenario.repo.files.items()}
+            if isinstance(scenario.repo, RepoFiles)
+            else scenario.repo.path
+        )
         config = scenario.config_text()
         if isinstance(source, dict) and not source and config is None:
             github.add_repository(facts.name, None, private=facts.private)
         else:
             if config is not None and isinstance(source, dict):
-                source[CONFIG_PATH] = config
+                source[CONFIG_PATH] = ("100644", config.encode())
             github.add_repository(facts.name, source, private=facts.private)
-        for login in {*scenario.people, scenario.issue.author}:
+        for login in dict.fromkeys((*scenario.people, scenario.issue.author)):
             github.add_person(login, scenario.permission_of(login))
         if config is not None and not isinstance(source, dict):
-            github.push("main", {CONFIG_PATH: config}, by=None, message="Configure Conductor")
+            github.push(DEFAULT_BRANCH, {CONFIG_PATH: config}, by=None, message="Configure Conductor")
         if facts.required_checks:
-            github.protect("main", list(facts.required_checks))
+            github.protect(DEFAULT_BRANCH, list(facts.required_checks))
         issue = scenario.issue
         github.open_issue(issue.number, issue.title, issue.body or "", issue.author)
         for check in scenario.check_runs:
             if check.base is not None:
                 github.add_check_run(
-                    check.name, check.base, head_sha=github.world.only_repository().git.ref("refs/heads/main")
+                    check.name,
+                    check.base,
+                    head_sha=github.world.only_repository().git.ref(f"refs/heads/{DEFAULT_BRANCH}"),
                 )
 
     # Playing
 
     def _play(self, github: SimulatedGitHub, topology: Topology, storage: SqlStorage) -> bool:
         for position, act in enumerate(self.scenario.people_do):
-            ready = self._until(
-                github,
-                topology,
-                storage,
-                lambda run, tx, when=act.when: self._over(run, tx) or self._may_act(run, tx, when),
-            )
-            if not ready:
-                return False
+            self._waits_for = act.when
+            here = (github, topology, storage)
+            self._until(*here, lambda run, tx, when=act.when: self._arrived(run, tx) or may_act(run, tx, when))
             with storage.read() as tx:
-                if not self._may_act(self._newest(tx), tx, act.when):
-                    return True
-            answer = self.decide(act.when) if isinstance(act, a.Comment) else None
-            if answer is not None:
-                act = act.model_copy(update={"comment": answer})  # noqa: PLW2901 - the person chose otherwise
-            self._act(github, act, position)
-        reached = self._until(
-            github, topology, storage, lambda run, _tx: run is not None and run.state in self.scenario.until.state
-        )
+                run = self._newest(tx)
+                if not may_act(run, tx, act.when):
+                    return self._arrived(run, tx)
+            perform(github, self.decide(act, github), self.scenario.pushed.get(position, {}))
+        self._waits_for = ""
+        wanted = self.scenario.until.state
+        reached = self._until(github, topology, storage, lambda run, _tx: run is not None and run.state in wanted)
         # Then, within the seconds, everything that is due is let come to its end.
-        self._until(github, topology, storage, _quiet)
+        self._until(github, topology, storage, is_quiet)
         return reached
 
     def _until(
         self, github: SimulatedGitHub, topology: Topology, storage: SqlStorage, ready: Callable[..., bool]
     ) -> bool:
+        """Whether it came to that before the seconds were over, or before nothing more could come."""
+        quiet_since = time.monotonic()
         while time.monotonic() < self._end:
             topology.check()
             pending = github.pending_deliveries()
             with storage.read() as tx:
                 run = self._newest(tx)
-                self._strike(github, topology, run)
+                self._faults.strike(topology, tx, run)
                 self._other_checks(github, run)
                 self.watch(tx, run)
                 if not pending and ready(run, tx):
                     return True
+                if pending or not is_quiet(run, tx):
+                    quiet_since = time.monotonic()
+            stuck = time.monotonic() - quiet_since > STUCK_S and not has_lost(github.deliveries)
+            if stuck or (is_over(run) and quiet_since + POLL_S < time.monotonic()):
+                return False
             time.sleep(POLL_S)
         return False
 
@@ -196,76 +220,15 @@ class Runner:
         runs = tx.runs.recent(limit=1)
         return runs[0] if runs else None
 
-    def _over(self, run: r.Run | None, tx: Transaction) -> bool:
+    def _arrived(self, run: r.Run | None, tx: Transaction) -> bool:
         """Whether a wanted state is reached and nothing is due: an act whose state does not come then never will."""
-        return run is not None and run.state in self.scenario.until.state and _quiet(run, tx)
+        return run is not None and run.state in self.scenario.until.state and is_quiet(run, tx)
 
-    def _may_act(self, run: r.Run | None, tx: Transaction, when: str) -> bool:
-        """All earlier deliveries are processed, and the run is in the act's state with every row of its entry confirmed."""
-        if tx.deliveries.unsettled():
-            return False
-        if when == "start":
-            return True
-        if run is None or run.state != when:
-            return False
-        return _rows_done(tx, run) and not _busy(tx, run)
-
-    def _act(self, github: SimulatedGitHub, act: a.AnyAct, position: int) -> None:
-        match act:
-            case a.Label():
-                github.label(act.label, by=act.by, where=act.where)
-            case a.Unlabel():
-                github.unlabel(act.unlabel, by=act.by, where=act.where)
-            case a.Comment():
-                github.comment(act.where, act.comment, by=act.by)
-            case a.EditComment():
-                github.edit_comment(act.edit_comment.match, act.edit_comment.body, by=act.by)
-            case a.EditIssue():
-                github.edit_issue(act.edit_issue.title, act.edit_issue.body, by=act.by)
-            case a.EditPull():
-                github.edit_pull(act.edit_pull.body, by=act.by, title=act.edit_pull.title)
-            case a.Review():
-                comments = [one.model_dump(exclude_none=True) for one in act.review.comments]
-                github.review(act.review.state, act.review.body, comments, by=act.by)
-            case a.Press():
-                github.press(act.press, by=act.by)
-            case a.Push():
-                files = {
-                    path: None if file is None else _file(file)
-                    for path, file in self.scenario.pushed.get(position, {}).items()
-                }
-                github.push(act.push.branch, files, by=act.by, message=act.push.message, force=act.push.force)
-            case a.Close():
-                github.close_item(act.where, by=act.by)
-            case a.Merge():
-                github.merge(by=act.by)
-            case a.DeleteComment():
-                github.delete_comment(act.delete_comment.match, by=act.by)
-            case a.Grant():
-                for login, level in act.permission.items():
-                    github.set_permission(login, level)
-            case a.Deliver():
-                sent = act.deliver
-                github.deliver(sent.event, sent.payload, signature=sent.signature, times=sent.times)
-            case _:
-                assert_never(act)
-
-    def _strike(self, github: SimulatedGitHub, topology: Topology, run: r.Run | None) -> None:
-        """Faults that wait for a state."""
-        state = "start" if run is None else run.state
-        for position, fault in enumerate(self.scenario.faults):
-            if isinstance(fault, GithubFault):
-                if fault.when == state and position not in self._armed:
-                    self._armed.add(position)
-                    github.faults.append(_fault(fault))
-                continue
-            times = fault.times if isinstance(fault, KillFault) else 1
-            if fault.when == state and self._done_faults.get(position, 0) < times:
-                self._done_faults[position] = self._done_faults.get(position, 0) + 1
-                if isinstance(fault, FlushFault):
-                    topology.flush_broker()
-                else:
-                    topology.kill(fault.kill)
+    def _why_not(self) -> str:
+        until = self.scenario.until
+        if self._waits_for:
+            return f"an act waits for {self._waits_for}, which was not reached within {until.seconds:.0f} s or no longer could be"
+        return f"none of {list(until.state)} was reached within {until.seconds:.0f} s, or any longer could be"
 
     def _other_checks(self, github: SimulatedGitHub, run: r.Run | None) -> None:
         """Other people's checks end once on every new head of the run's branch."""
@@ -278,63 +241,3 @@ class Runner:
             self._heads_checked.add((head, position))
             output: dict[str, Any] = {"output": {"title": check.title, "summary": check.summary}} if check.title else {}
             github.add_check_run(check.name, check.conclusion, self.scenario.log_of(check), head_sha=head, **output)
-
-    def _fault_report(self, github: SimulatedGitHub) -> list[dict[str, Any]]:
-        counted = {id(one): one.applied for one in github.faults}
-        planted = list(github.faults)
-        found: list[dict[str, Any]] = []
-        for position, fault in enumerate(self.scenario.faults):
-            described = fault.model_dump(exclude_defaults=True)
-            if isinstance(fault, GithubFault):
-                match = next(
-                    (one for one in planted if one.github == fault.github and one.status == fault.status), None
-                )
-                if match is not None:
-                    planted.remove(match)
-                applied = counted[id(match)] if match is not None else 0
-            else:
-                applied = self._done_faults.get(position, 0)
-            found.append({**described, "applied": applied})
-        return found
-
-
-def _quiet(run: r.Run | None, tx: Transaction) -> bool:
-    """No delivery, job or row is due."""
-    if tx.deliveries.unsettled():
-        return False
-    return run is None or (_rows_done(tx, run) and not _busy(tx, run))
-
-
-def _rows_done(tx: Transaction, run: r.Run) -> bool:
-    """Every row of the run has come to its end; rows of dry runs end at ``allowed``, rows behind a stop wait with it."""
-    stopped = bool(tx.journal.stopped(repository_id=run.repository_id, run_id=None))
-    open_states = {"staged", "sending"} if run.mode == "dry-run" or stopped else {"staged", "allowed", "sending"}
-    return all(row.state not in open_states for row in tx.outbox.of_run(run.id))
-
-
-def _busy(tx: Transaction, run: r.Run) -> bool:
-    """Whether something can still move the run: a job, a wish or claim that is not held up, or a wake-up that is due."""
-    if run.state in ENDS or run.paused or tx.journal.stopped(repository_id=run.repository_id, run_id=run.id):
-        return False
-    if any(job.state in {"running", "queued"} for job in tx.jobs.of_run(run.id)):
-        return True
-    return bool(run.known.get("wish") or run.known.get("claims")) or 0 < run.wakes_at <= int(time.time() * 1000)
-
-
-def _fault(fault: GithubFault) -> Fault:
-    return Fault(
-        github=fault.github,
-        status=fault.status,
-        after_effect=fault.after_effect,
-        times=fault.times,
-        hang_s=fault.hang_s or None,
-        retry_after=int(fault.retry_after) if fault.retry_after is not None else None,
-    )
-
-
-def _files(files: dict[str, RepoFile]) -> dict[str, Any]:
-    return {path: _file(file) for path, file in files.items()}
-
-
-def _file(file: RepoFile) -> Any:
-    return (file.mode, file.content)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,6 +22,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 from bot.domain.errors import InternalError
 from bot.simulator.services import PostgresServer, RedisServer, end_process, free_port
+from workers.sandbox.toolchain import Toolchain
 
 TopologyName: TypeAlias = Literal["embedded", "sqlite", "postgres"]
 SPLIT: Final = ("web", "control", "agents", "github", "beat")
@@ -57,6 +62,10 @@ class Topology:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # All are asked before the first is waited for.
+        for child in self._processes.values():
+            if child.poll() is None:
+                child.terminate()
         self._stack.close()
 
     @property
@@ -71,6 +80,9 @@ class Topology:
 
     def _start(self) -> None:
         self.port = free_port()
+        room = Path(self.settings["data"], "agents")
+        room.mkdir(parents=True)
+        (room / "toolchain").symlink_to(_toolchains())
         if self.name == "embedded":
             self.settings |= {"database_url": f"sqlite:///{self.directory / 'conductor.db'}", "broker_url": "memory://"}
             self._spawn("up")
@@ -104,7 +116,8 @@ class Topology:
             [sys.executable, "-m", "bot.cli.simulated", process, str(file), str(self.port)],
             cwd=root,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            # Its end is closed with us, however we go; the App then ends too.
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
         )
@@ -116,6 +129,8 @@ class Topology:
     def _end(_process: str, child: subprocess.Popen[bytes]) -> None:
         if child.poll() is None:
             end_process(child)
+        if child.stdin is not None:
+            child.stdin.close()
 
     def _await_ready(self) -> None:
         end = time.monotonic() + START_SECONDS
@@ -145,11 +160,30 @@ class Topology:
 
     def kill(self, process: str) -> None:
         """SIGKILL a process and start it again; in `embedded` there is only the one."""
-        name = "up" if self.name == "embedded" else process
-        child = self._processes[name]
-        child.send_signal(signal.SIGKILL)
-        child.wait()
+        name = self._name(process)
+        self._processes[name].kill()
+        self._processes[name].wait()
+        self._again(name)
+
+    def restart(self, process: str, *, seconds: float) -> int:
+        """SIGTERM a process, start it again and answer its exit code. Raises ``subprocess.TimeoutExpired`` when it goes on."""
+        name = self._name(process)
+        self._processes[name].terminate()
+        code = self._processes[name].wait(seconds)
+        self._again(name)
+        return code
+
+    def _name(self, process: str) -> str:
+        return "up" if self.name == "embedded" else process
+
+    def _again(self, name: str) -> None:
+        log = self.directory / f"{name}.log"
+        with (self.directory / f"{name}.before.log").open("ab") as before:
+            before.write(log.read_bytes())
+        # What the dead one wrote must not pass for the new one's word that it is ready.
+        log.unlink()
         self._spawn(name)
+        self._await_ready()
 
     def flush_broker(self) -> None:
         """Everything that Redis holds is gone; in `embedded` there is no broker to flush."""
@@ -160,6 +194,22 @@ class Topology:
         """The last lines that the processes wrote."""
         found = []
         for name in self._processes:
-            text = (self.directory / f"{name}.log").read_text("utf-8", "replace")
+            files = (self.directory / f"{name}{part}.log" for part in (".before", ""))
+            text = "".join(one.read_text("utf-8", "replace") for one in files if one.exists())
             found.append(f"[{name}] " + text[-3_000:])
         return "\n".join(found)
+
+
+@functools.cache
+def _toolchains() -> Path:
+    """Where the Apps of this process find the sandboxes' toolchain: filled once, while the first App starts."""
+    folder = Path(tempfile.mkdtemp(prefix="conductor-toolchain-"))
+    filling = threading.Thread(target=Toolchain.build, args=(folder,), name="toolchain", daemon=True)
+    filling.start()
+
+    def remove() -> None:
+        filling.join()
+        shutil.rmtree(folder)
+
+    atexit.register(remove)
+    return folder

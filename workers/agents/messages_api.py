@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import queue
+import ssl
 import threading
 import time
 import typing
@@ -17,6 +18,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 
 import anthropic
+import httpx2
 import pydantic
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming, MessageCreateParamsStreaming
@@ -124,7 +126,7 @@ class MessagesApi:
     def ask(self, request: ModelRequest) -> ModelAnswer:
         """Sends one request. Raises ModelBusy, ModelRejected or ModelUnreadable (see Model)."""
         # A client of its own for each request: it can be closed under a request that hangs, and no process fork shares it.
-        http = anthropic.DefaultHttpxClient(follow_redirects=False)
+        http = anthropic.DefaultHttpxClient(follow_redirects=False, verify=_trusted())
         outcome: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
 
         def send() -> None:
@@ -157,6 +159,12 @@ class MessagesApi:
             http_client=http,
         )
         return client.messages.with_raw_response.create(**_body(request)).read()
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    """The machine's authorities, as the SDK's client would load them for every request: 25 ms of processor time each."""
+    return httpx2.create_ssl_context()
 
 
 def _body(request: ModelRequest) -> dict[str, Any]:
