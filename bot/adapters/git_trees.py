@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from bot.adapters.git_bundle import read_bundle
 from bot.adapters.git_merge import Merging, blob_id
@@ -28,6 +31,9 @@ _LONGEST_PATH: Final = 4096
 _REMEMBERED: Final = 256
 """Files and patches that are remembered, files of at most so many bytes."""
 _REMEMBERED_BYTES: Final = 1 << 16
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,6 @@ class _Remembered(dict[Asked, Answered]):
     def __setitem__(self, asked: Asked, answer: Answered) -> None:
         with self._lock:
             super().__setitem__(asked, answer)
-            # What another thread has just found here stays a moment longer than it might need.
             if len(self) > 2 * _REMEMBERED:
                 for old in list(self)[:_REMEMBERED]:
                     del self[old]
@@ -69,7 +74,7 @@ class GitTrees:
         # A tree that was seen stays: nothing is ever collected while a process runs.
         self._known: set[str] = set()
         # The same few questions come back at every look at a run, and each one costs processes.
-        self._files: _Remembered[tuple[str, str], bytes | None] = _Remembered()
+        self._files: _Remembered[tuple[str, str], tuple[bytes | None]] = _Remembered()
         self._applied: _Remembered[str, str] = _Remembered()
 
     def load(self, bundle: Path, tree: str) -> None:
@@ -90,11 +95,12 @@ class GitTrees:
         self._demand(tree)
         if not _plain(path):
             return None
-        if (tree, path) in self._files:
-            return self._files[tree, path]
+        found = self._files.get((tree, path))
+        if found is not None:
+            return found[0]
         data = self._read(tree, path)
         if data is None or len(data) <= _REMEMBERED_BYTES:
-            self._files[tree, path] = data
+            self._files[tree, path] = (data,)
         return data
 
     def _read(self, tree: str, path: str) -> bytes | None:
@@ -143,9 +149,10 @@ class GitTrees:
         self._demand(patch.base_tree)
         if not patch.changes:
             return patch.base_tree
-        name = hashlib.sha256(patch.model_dump_json().encode("utf-8", "surrogateescape")).hexdigest()
-        if name in self._applied:
-            return self._applied[name]
+        name = hashlib.sha256(json.dumps(patch.model_dump()).encode("ascii")).hexdigest()
+        known = self._applied.get(name)
+        if known is not None:
+            return known
         tree = self._import(patch)
         self._compare(patch, tree)
         self._applied[name] = tree

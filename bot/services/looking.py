@@ -35,7 +35,7 @@ class Looking:
     reader: GitHubReader
 
     def permission(self, job: r.Job) -> Outcome:
-        """Who sent a delivery, what they may do, and which start label is in force."""
+        """Who sent a delivery, what they may do, and which start label and mode are in force."""
         place = self._place(job, int(job.payload["repository_id"]))
         try:
             level = self.reader.permission(place, str(job.payload["login"]))
@@ -45,6 +45,7 @@ class Looking:
                 f"installation {place.installation_id} cannot read {place.full_name}: {refused.sentence}",
                 dict(refused.fields),
             ) from refused
+        label, mode = _in_force(text)
         return Done(
             {
                 "user_id": str(level.user.id),
@@ -52,7 +53,8 @@ class Looking:
                 "kind": level.user.kind,
                 "permission": level.permission,
                 "role_name": level.role_name,
-                "start_label": _start_label(text),
+                "start_label": label,
+                "mode": mode,
             }
         )
 
@@ -367,12 +369,13 @@ class Looking:
         return Place(job.installation_id, repository_id, repository.full_name)
 
 
-def _start_label(text: bytes | None) -> str:
-    """The start label in force; a configuration that cannot be read starts by the default one and then says so on the run."""
+def _in_force(text: bytes | None) -> tuple[str, str]:
+    """Start label and mode; a configuration that cannot be read starts by the default ones and then says so on the run."""
     try:
-        return str(parse_config(None if text is None else text.decode("utf-8", "replace")).start_label)
+        config = parse_config(None if text is None else text.decode("utf-8", "replace"))
     except ConfigError:
-        return str(parse_config(None).start_label)
+        config = parse_config(None)
+    return str(config.start_label), str(config.mode)
 
 
 def _stricter(then: Sequence[str], now: Sequence[str]) -> tuple[tuple[str, ...], str]:

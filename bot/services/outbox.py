@@ -36,6 +36,13 @@ class Outboxes:
     def stage_for(self, tx: Transaction, setting: Setting, write: Write, key: str) -> int | None:
         """Stage a write that belongs to no run: an answer to somebody on an issue."""
         ref = setting.origin.repository
+        if setting.mode == "dry-run":
+            # No run holds this row back, and one that never goes would stand in the way of later ones.
+            body = {"kind": write.kind, "target": write.target, "key": key}
+            tx.journal.audit(
+                at=self.desk.clock.now(), kind="dry_run", subject=f"delivery:{setting.delivery_id}", body=body
+            )
+            return None
         repository = tx.places.repository(ref.id) or _row(ref, setting.origin.installation_id)
         return self._add(tx, None, setting.origin.installation_id, repository, write, key, self.desk.chance.token())
 

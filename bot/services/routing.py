@@ -38,16 +38,18 @@ from bot.wording import labels
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the `github` worker found out about a delivery's sender, and the start label in force."""
+    """What the `github` worker found out about a delivery's sender, and the start label and mode in force."""
 
     permission: Permission
     start_label: str
+    mode: str
 
     @classmethod
     def from_json(cls, result: dict[str, Any]) -> Asked:
         """From a permission job's result."""
         user = Actor(int(result["user_id"]), str(result["login"]), str(result["kind"]))
-        return cls(Permission(user, str(result["permission"]), str(result["role_name"])), str(result["start_label"]))
+        level = Permission(user, str(result["permission"]), str(result["role_name"]))
+        return cls(level, str(result["start_label"]), str(result["mode"]))
 
     def is_writer(self, sender: Actor) -> bool:
         """Whether the sender may write, and is who the permission speaks of."""
@@ -131,7 +133,7 @@ class Router:
             return _wait_for(sender)
         if event.label != asked.start_label:
             return _ignored(f"the start label is {asked.start_label!r}")
-        setting = Setting.of_issue(event.origin, event.issue, delivery.id, None)
+        setting = Setting.of_issue(event.origin, event.issue, delivery.id, None).under(asked.mode)
         if not asked.is_writer(sender):
             self.commander.decline(tx, setting)
             return _done(f"{sender.login} has no write permission")
@@ -180,7 +182,7 @@ class Router:
         if asked is None:
             return _wait_for(sender)
         setting = Setting.of_issue(event.origin, event.issue, delivery.id, event.comment_id)
-        setting = setting.said_at(event.created_at, asked.permission)
+        setting = setting.said_at(event.created_at, asked.permission).under(asked.mode)
         if not asked.is_writer(sender):
             self.commander.decline(tx, setting)
             return _done(f"{sender.login} has no write permission")
@@ -225,7 +227,7 @@ class Router:
         if not asked.is_writer(sender):
             return _done(f"{sender.login} has no write permission")
         if waits:
-            setting = Setting.of_run(event.origin, run, delivery.id)
+            setting = Setting.of_run(event.origin, run, delivery.id).under(asked.mode)
             return _done(self.commander.revise(tx, setting, event.body or "Changes were requested in a review."))
         payload = {
             "source": "review",

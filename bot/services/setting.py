@@ -11,7 +11,9 @@ from bot.ports.github import Permission
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The place and person of a command. ``at``: milliseconds since the epoch, when it was said (0: unknown)."""
+    """The place and person of a command. ``at``: milliseconds since the epoch, when it was said (0: unknown).
+    ``mode``: the repository's, ``active`` or ``dry-run``.
+    """
 
     origin: Origin
     issue: IssueFacts
@@ -19,6 +21,7 @@ class Setting:
     comment_id: int | None
     at: int = 0
     permission: Permission | None = None
+    mode: str = "active"
 
     @classmethod
     def of_issue(cls, origin: Origin, issue: IssueFacts, delivery_id: str, comment_id: int | None) -> Setting:
@@ -35,3 +38,7 @@ class Setting:
     def said_at(self, at: int, permission: Permission) -> Setting:
         """With the time of the comment and what its author may do."""
         return replace(self, at=at, permission=permission)
+
+    def under(self, mode: str) -> Setting:
+        """With the mode in force."""
+        return replace(self, mode=mode)

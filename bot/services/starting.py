@@ -72,6 +72,7 @@ class Starter:
             created_at=now,
             updated_at=now,
             wakes_at=now,
+            mode=setting.mode,
             known={
                 "title": issue.title,
                 "by_label": by_label,
