@@ -117,5 +117,5 @@ def flow(
     assert all(wanted in reason for wanted, reason in zip(dead_deliveries, lost, strict=True)), lost
     ended = {"confirmed"} | ({"allowed"} if loaded.config == {"mode": "dry-run"} else set())
     odd = [(row["kind"], row["state"], row["reason"]) for row in report["outbox"] if row["state"] not in ended]
-    assert [one for one in odd if one[0] not in dead] == []
+    assert [one for one in odd if one[0] not in dead] == [], odd
     assert all(row["decision"] == "allow" and row["policy_ids"] for row in report["outbox"] if row["kind"] not in dead)
