@@ -140,7 +140,7 @@ def safe_title(title: str) -> str:
     broken = re.sub(r":/+", ": ", broken)
     broken = re.sub(r"(?i)\bwww\.", "www ", broken)
     words = " ".join(broken.split())
-    return words[:TITLE_LIMIT].strip().lstrip("/-").strip() or "untitled"
+    return words[:TITLE_LIMIT].lstrip("/- ").strip() or "untitled"
 
 
 def slug(title: str) -> str:

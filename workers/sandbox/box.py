@@ -23,7 +23,7 @@ from workers.sandbox.egress import PORT_INSIDE, EgressSocket
 from workers.sandbox.errors import SandboxError, SandboxUnavailable
 from workers.sandbox.layers import LAYER_INSIDE, Layer, layer_environment
 from workers.sandbox.toolchain import INSIDE, Toolchain
-from workers.sandbox.watch import DEFAULT_LIMITS, Cgroup, Limits
+from workers.sandbox.watch import DEFAULT_LIMITS, Cgroup, Group, Limits, ProcessCounter
 
 __all__ = ["Limits", "Ran", "Sandbox"]
 
@@ -163,7 +163,7 @@ class Sandbox:
             arguments = list(self._mounts(tree, layer, writable=writable, layer_writable=layer_writable))
             arguments += self._environment(layer, egress, env)
             arguments += ("--chdir", _inside(cwd))
-            group = None if self._cgroup is None else Cgroup(self._cgroup, limits)
+            group = self._group(limits)
             if group is not None:
                 stack.callback(group.remove)
             running = stack.enter_context(closing(self._start(arguments, argv, egress)))
@@ -176,6 +176,12 @@ class Sandbox:
             seconds=time.monotonic() - started,
             note=outcome.note,
         )
+
+    def _group(self, limits: Limits) -> Group | None:
+        """What the kernel counts for this run: a delegated cgroup, else for root a counter of processes, else nothing."""
+        if self._cgroup is not None:
+            return Cgroup(self._cgroup, limits)
+        return ProcessCounter(limits) if ProcessCounter.usable() else None
 
     def _start(self, arguments: Sequence[str], argv: Sequence[str], egress: EgressSocket | None) -> Running:
         bwrap = shutil.which("bwrap")

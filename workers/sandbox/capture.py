@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.sandbox.errors import SandboxUnavailable
-from workers.sandbox.watch import Cgroup, Limits, excess, limit_process
+from workers.sandbox.watch import Group, Limits, excess, limit_process
 
 _TICK_S = 0.025
 _START_S = 30.0
@@ -140,7 +140,7 @@ class Running:
         elif self._process.poll() is None:
             self._process.kill()
 
-    def finish(self, limits: Limits, *, tree: Path, group: Cgroup | None, deadline: float) -> Outcome:
+    def finish(self, limits: Limits, *, tree: Path, group: Group | None, deadline: float) -> Outcome:
         """Set the limits, let the command run, and watch it until it is over.
 
         Raises `SandboxUnavailable` when bubblewrap did not get as far as the command.

@@ -2,7 +2,8 @@
 
 Limits of one process (`setrlimit`) cannot bound a tree of them, and root is exempt from RLIMIT_NPROC, so the tree's memory and
 processes are counted here and the whole sandbox is killed when it exceeds them. A delegated cgroup, where there is one,
-bounds the same in the kernel.
+bounds the same in the kernel. A fork bomb starves whoever only counts, so a root worker also uses the kernel's own count of
+processes where it can, and the sandbox's niceness leaves the counting a processor.
 """
 
 from __future__ import annotations
@@ -11,13 +12,20 @@ import os
 import resource
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 from workers.sandbox.errors import SandboxUnavailable
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _OPEN_FILES = 8192
+_NICE = 10
+_COUNT_MARGIN = 16
+PIDS_V1 = Path("/sys/fs/cgroup/pids")
+"""Where version 1 of cgroups keeps its process counter."""
 DISK_FLOOR_BYTES = 512 << 20
 """Free bytes that a sandbox may not eat into on the file system of its tree."""
 
@@ -47,6 +55,7 @@ def limit_process(pid: int, limits: Limits) -> None:
     ]
     if os.geteuid() != 0 and _counts_processes_per_namespace():
         wanted.append((resource.RLIMIT_NPROC, limits.processes, limits.processes))
+    os.setpriority(os.PRIO_PROCESS, pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, pid)))
     for kind, soft, hard in wanted:
         _, ceiling = resource.prlimit(pid, kind)
         most = max(soft, hard) if ceiling == resource.RLIM_INFINITY else ceiling
@@ -61,7 +70,8 @@ def _counts_processes_per_namespace() -> bool:
 
 def excess(top: int, limits: Limits, tree: Path) -> str:
     """Say in one sentence what the tree of processes under `top` exceeds, or answer ''."""
-    members = list(_members(top))
+    # A bomb makes processes faster than they can be looked at: one too many is enough to know.
+    members = list(islice(_members(top), limits.processes + 2))
     # bubblewrap's own init is `top`, and is not the command's.
     if len(members) - 1 > limits.processes:
         return f"killed: more than {limits.processes} processes at once"
@@ -145,3 +155,45 @@ class Cgroup:
     def remove(self) -> None:
         """Remove it; everything inside is dead by now."""
         self.path.rmdir()
+
+
+class ProcessCounter:
+    """The kernel's count of one sandbox's processes (cgroup version 1), for a root worker that RLIMIT_NPROC does not bind.
+
+    It allows a few more than the limit, so that the watch sees the excess and kills the sandbox with its reason.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Create it. Raises `OSError` where the hierarchy is not ours to write."""
+        self._sweep()
+        self.path = PIDS_V1 / f"conductor-{os.getpid()}-{secrets.token_hex(8)}"
+        self.path.mkdir()
+        (self.path / "pids.max").write_text(str(limits.processes + _COUNT_MARGIN), encoding="ascii")
+
+    @staticmethod
+    def usable() -> bool:
+        """Whether this process may create one."""
+        return os.geteuid() == 0 and (PIDS_V1 / "cgroup.procs").exists() and os.access(PIDS_V1, os.W_OK)
+
+    @staticmethod
+    def _sweep() -> None:
+        """Take away what workers left that were killed; their sandboxes died with them."""
+        for left in PIDS_V1.glob("conductor-*-*"):
+            if not Path("/proc", left.name.split("-")[1]).exists() and not _read(str(left / "cgroup.procs")):
+                with suppress(FileNotFoundError):
+                    left.rmdir()
+
+    def add(self, pid: int) -> None:
+        """Move `pid` in; what it starts later is born there."""
+        (self.path / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+    def verdict(self) -> str:
+        """The watch says what was exceeded."""
+        return ""
+
+    def remove(self) -> None:
+        """Remove it; everything inside is dead by now."""
+        self.path.rmdir()
+
+
+Group: TypeAlias = Cgroup | ProcessCounter
