@@ -20,9 +20,9 @@ def sum_of_costs(tx: Transaction, run_id: str) -> int:
 def explain(tx: Transaction, run: r.Run, ref: str) -> str:
     """Why a finding, a write, a state or the run itself is as it is: a sentence a fact, oldest first. ``ref`` as shown on GitHub."""
     wanted = ref.strip()
-    if wanted[:1] in {"F", "f"} and wanted[1:].isdigit():
+    if wanted[:1] in {"F", "f"} and _is_number(wanted[1:]):
         return _why_finding(tx, run, wanted.upper())
-    if wanted.startswith("outbox:") and wanted[7:].isdigit():
+    if wanted.startswith("outbox:") and _is_number(wanted[7:]):
         row = tx.outbox.get(int(wanted[7:])) if len(wanted) <= LONGEST_NUMBER else None
         # Who may write here may not read of other repositories.
         return _why_row(row if row is not None and row.repository_id == run.repository_id else None)
@@ -30,6 +30,11 @@ def explain(tx: Transaction, run: r.Run, ref: str) -> str:
         if wanted in {row.github_id, row.token, row.dedupe_key, row.github_url}:
             return _why_row(row)
     return _why_state(tx, run)
+
+
+def _is_number(text: str) -> bool:
+    """Digits that ``int`` takes: other scripts' and superscripts are digits to Unicode alone."""
+    return text.isascii() and text.isdecimal()
 
 
 def _why_finding(tx: Transaction, run: r.Run, name: str) -> str:
