@@ -44,5 +44,5 @@ def configure(redactor: Redactor, *, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "kombu", "celery", "amqp"):
+    for noisy in ("httpx", "httpx2", "httpcore", "alembic", "kombu", "celery", "amqp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

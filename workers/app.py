@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import structlog
+from celery.signals import setup_logging
 from celery.worker import state
 
 from bot.bootstrap import Parts
@@ -24,6 +25,11 @@ QUEUES: dict[Process, tuple[str, ...]] = {
 TIMER_S = 0.1
 DRAIN_S = 7
 """How long work in hand may go on after SIGTERM; what is left is found again by its lease."""
+
+
+@setup_logging.connect
+def _leave_logging(**_given: Any) -> None:
+    """Logs are set up already, with redaction; a receiver of this signal is how Celery is told to leave them alone."""
 
 
 class Worker:
@@ -53,7 +59,6 @@ class Worker:
             "without_gossip": True,
             "without_mingle": True,
             "without_heartbeat": not apart,
-            "loglevel": "WARNING",
             "quiet": True,
             # Its timer's thread ends no faster than this; the default of a second or two is most of a stop's time.
             "timer_precision": TIMER_S,

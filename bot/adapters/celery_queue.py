@@ -43,7 +43,6 @@ def make_celery(broker_url: str) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_enable_remote_control=not broker_url.startswith("memory:"),
         broker_connection_retry_on_startup=True,

@@ -34,7 +34,6 @@ class Outcome:
     problem: str = ""
     artifacts: Artifacts | None = None
     faults: list[dict[str, Any]] = field(default_factory=list)
-    logs: str = ""
 
 
 def build_report(tx: Transaction | None, outcome: Outcome) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class _Silent:
 class Runner:
     """One scenario's run. ``watch`` is called after every look at the records, for live views; ``decide`` may put another
     act in an act's place when its moment has come (the demo's question). ``more_faults``: of GitHub's, beyond those that a scenario can say.
-    ``diff`` is what the pull request changed, at the end.
+    ``diff`` is what the pull request changed, ``log`` all that the App's processes wrote, at the end.
     """
 
     scenario: Scenario
@@ -60,6 +60,7 @@ class Runner:
     decide: Callable[[a.AnyAct, SimulatedGitHub], a.AnyAct] = lambda act, _github: act
     more_faults: Sequence[Fault] = ()
     diff: str = ""
+    log: str = ""
     _end: float = 0.0
     _heads_checked: set[tuple[str, int]] = field(default_factory=set)
     _faults: Faults = field(init=False)
@@ -101,7 +102,7 @@ class Runner:
             self.diff = pull_diff(github)
             if not outcome.reached and not outcome.problem:
                 outcome.problem = self._why_not()
-            outcome.logs = topology.logs()
+            self.log = topology.whole_logs()
             with storage.read() as tx:
                 return build_report(tx, outcome)
 

@@ -190,6 +190,10 @@ class Topology:
         if self._redis is not None:
             self._redis.flush()
 
+    def whole_logs(self) -> str:
+        """Everything that the processes wrote, one after the other."""
+        return "".join(one.read_text("utf-8", "replace") for one in sorted(self.directory.glob("*.log")))
+
     def logs(self) -> str:
         """The last lines that the processes wrote."""
         found = []

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import dataclass, replace
 from typing import Any
+
+import structlog
 
 from bot.domain.errors import ConductorError
 from bot.domain.money import Usage, micro_dollars
@@ -22,6 +25,8 @@ from workers.agents.messages_api import (
     read_answer,
 )
 from workers.agents.room import Interrupted, Room
+
+log = structlog.get_logger()
 
 DAY_MS = 86_400_000
 
@@ -98,8 +103,10 @@ class Meter:
 
     def _pay(self, request: ModelRequest, turn: int, data: bytes) -> ModelAnswer:
         call = self._reserve(request, turn, data, self._bound(request, len(data)))
+        asked = time.monotonic()
         try:
             answer = self.room.desk.model.ask(request)
+            log.info("model_answered", seconds=time.monotonic() - asked)
             exact = dumped(clean(json.loads(answer.raw)))
             answer = read_answer(exact)
         except ModelUnreadable as error:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from bot.domain.facts import CommandRun, ProofRun, VerifyRun
 from bot.domain.plan import CommandProof, Criterion, TestProof
 from workers.agents.meter import clean
@@ -19,6 +21,8 @@ from workers.sandbox.box import Ran
 from workers.sandbox.errors import SandboxError
 from workers.sandbox.layers import Layer
 from workers.sandbox.workspaces import Workspace
+
+log = structlog.get_logger()
 
 SIDE_BY_SIDE: Final = 2
 TAIL_CHARACTERS: Final = 4_000
@@ -89,7 +93,7 @@ class Prover:
         copy = Workspace.create(asked.tree, self.room.place / f"run-{secrets.token_hex(8)}")
         try:
             asked.prepare(copy.root)
-            return self.room.sandbox.run_argv(
+            ran = self.room.sandbox.run_argv(
                 argv,
                 tree=copy.root,
                 writable=True,
@@ -97,6 +101,8 @@ class Prover:
                 limits=self.room.limits(OUTPUT_BYTES),
                 env=self.room.canary.env,
             )
+            log.info("sandbox_ran", seconds=ran.seconds, exit_code=ran.exit_code)
+            return ran
         finally:
             copy.remove()
 

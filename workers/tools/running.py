@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from bot.redaction import Redactor
 from workers.compress import bounded, tokens
 from workers.guard import Profile, judge
@@ -14,6 +16,8 @@ from workers.sandbox.layers import Layer
 from workers.tools.contracts import Run, ShowOutput
 from workers.tools.reading import MOST_BYTES, MOST_LINES
 from workers.tools.said import Said
+
+log = structlog.get_logger()
 
 OUTPUT_BYTES = 4 << 20
 # The command comes after what is planted for it, in the same sandbox; its text is an argument and never part of a script.
@@ -64,6 +68,7 @@ class Running:
             env=place.env,
             limits=Limits(wall_s=seconds, cpu_s=max(int(seconds), 1), output_bytes=OUTPUT_BYTES),
         )
+        log.info("sandbox_ran", seconds=ran.seconds, exit_code=ran.exit_code)
         raw = self.redactor.redact(ran.output.decode("utf-8", "replace").replace("\r\n", "\n")).text.rstrip("\n")
         name = f"o{len(self.outputs) + 1}"
         self.outputs[name] = raw
