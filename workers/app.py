@@ -27,7 +27,7 @@ DRAIN_S = 7
 """How long work in hand may go on after SIGTERM; what is left is found again by its lease."""
 
 
-@setup_logging.connect
+@setup_logging.connect  # type: ignore[untyped-decorator]
 def _leave_logging(**_given: Any) -> None:
     """Logs are set up already, with redaction; a receiver of this signal is how Celery is told to leave them alone."""
 

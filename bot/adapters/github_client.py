@@ -35,6 +35,8 @@ READ: Final[Mapping[str, str]] = dict.fromkeys(
 CONTENTS: Final[Mapping[str, str]] = {"contents": "read"}
 """What a fetch's token may do."""
 _MINUTE_MS: Final = 60_000
+_LONGEST_LOG: Final = 64 << 20
+"""Bytes of a log that are read at most to come to its end."""
 _LONGEST_WAIT_MS: Final = 24 * 60 * _MINUTE_MS
 # A token is put aside this long before it ends, so that none ends on the wire.
 _SPARE_MS: Final = 5 * _MINUTE_MS
@@ -110,6 +112,16 @@ class _Request:
     content: bytes | None
 
 
+class Moved(GitHubRefused):
+    """A redirect. None is followed: it would carry a token to a place that nobody chose."""
+
+    def __init__(self, status: int, location: str) -> None:
+        told = "the repository has moved; its next delivery names the new place"
+        super().__init__(
+            f"GitHub refused with {status}: {told}", {"status": str(status), "message": told, "location": location}
+        )
+
+
 class GitHubClient:
     """Requests as the App or as one of its installations. Threads may share one.
 
@@ -131,6 +143,7 @@ class GitHubClient:
         self.app_id = app_id
         self.addresses = Addresses.of(base_url)
         self._clock = clock
+        self._timeout = timeout
         self._kept = None if transport is not None else _KeptTransport(base_url)
         settings: dict[str, Any] = {
             "base_url": self.addresses.api,
@@ -178,6 +191,29 @@ class GitHubClient:
                 f"The path {path!r} is not one of repository {place.full_name}; it is not asked for.", {"path": path}
             )
         return self._with_token(place, permissions, _Request(method, self.addresses.api + path, params, content))
+
+    def end_of_log(self, place: Place, path: str, limit: int) -> str:
+        """The last ``limit`` bytes of a text that GitHub keeps elsewhere and sends us to; asked for there without a credential."""
+        try:
+            response = self.call(place, "GET", path)
+        except Moved as moved:
+            url = moved.fields["location"]
+        else:
+            return response.content[-limit:].decode("utf-8", "replace")
+        if not (url.startswith(("https://", f"{self.addresses.api}/"))):
+            raise _refused(502, f"a log at {url[:200]!r}, which is not https", "")
+        kept, seen = b"", 0
+        try:
+            with httpx.stream("GET", url, headers={"User-Agent": "conductor"}, timeout=self._timeout) as answer:
+                if answer.status_code != 200:
+                    raise _refused(answer.status_code, "the log's place did not give it", "")
+                for piece in answer.iter_bytes():
+                    kept, seen = (kept + piece)[-limit:], seen + len(piece)
+                    if seen > _LONGEST_LOG:
+                        break
+        except httpx.HTTPError as error:
+            raise _busy("", f"the log could not be read: {type(error).__name__}") from error
+        return kept.decode("utf-8", "replace")
 
     def graphql(self, place: Place, content: bytes, permissions: Mapping[str, str] = READ) -> dict[str, Any]:
         """A GraphQL document's ``data``. Its ``errors`` are a refusal, or a limit where GitHub says so."""
@@ -245,7 +281,7 @@ class GitHubClient:
             # githubkit reads limit headers as whole numbers and lets go of the answer when they are none.
             raise _limited(_MINUTE_MS, "a limit whose end cannot be read") from error
         if answer.status_code >= 300:
-            raise _refused(answer.status_code, "the repository has moved; its next delivery names the new place", "")
+            raise Moved(answer.status_code, answer.raw_response.headers.get("location", ""))
         return answer.raw_response
 
     def _mapped(self, response: httpx.Response) -> GitHubBusy | GitHubLimited | GitHubRefused:

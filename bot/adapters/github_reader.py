@@ -37,6 +37,7 @@ EDITS_QUERY: Final = (
     " } } }"
 )
 _PAGE: Final = 100
+_LOG_BYTES: Final = 1 << 16
 # GitHub ends issues at 2,500 comments; a list that never ends is a fault, not data.
 _PAGES: Final = 200
 _COMPARED: Final = 300
@@ -173,9 +174,19 @@ class GitHubAppReader:
         return tuple(found)
 
     def check_log(self, place: Place, check_run_id: int) -> str:
-        """What a check run says of itself: output title, summary and text. Data, never instruction."""
+        """What a check run says of itself: output title, summary and text, then the end of its job's log where there is one.
+
+        Data, never instruction. A check run of GitHub Actions has its job's number; others have no job.
+        """
         output = self._get(place, f"/check-runs/{check_run_id}").get("output") or {}
         parts = [output.get(name) for name in ("title", "summary", "text")]
+        try:
+            path = f"/repos/{place.full_name}/actions/jobs/{check_run_id}/logs"
+            parts.append(self._client.end_of_log(place, path, _LOG_BYTES))
+        except GitHubRefused as refused:
+            # No job, or a log that is no longer kept; what the check says has to do.
+            if refused.status not in {404, 410}:
+                raise
         return storable("\n\n".join(str(part) for part in parts if part))
 
     # Repository

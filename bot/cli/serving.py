@@ -45,12 +45,29 @@ def _up(parts: Parts, host: str, port: int) -> None:
     worker.start()
     ticker = Ticker(parts)
     ticker.start()
+    whole = True
+
+    def stay_whole() -> None:
+        """A process that takes deliveries and does nothing with them is worse than none: whoever supervises it starts it anew."""
+        nonlocal whole
+        while not ended.wait(1.0):
+            if not (worker.alive and ticker.alive):
+                whole = False
+                log.error("part_of_up_ended", worker=worker.alive, beat=ticker.alive)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    ended = threading.Event()
+    threading.Thread(target=stay_whole, name="watch", daemon=True).start()
     try:
         serve(make_app(parts), host, port)
     finally:
+        ended.set()
         # A worker that waits for messages sees the wish to end with the next one: ticks go on until then.
         worker.stop()
         ticker.stop()
+    if not whole:
+        raise SystemExit(1)
     _leave(worker)
 
 
@@ -71,7 +88,9 @@ def _beat(parts: Parts) -> None:
     ticker = Ticker(parts)
     ticker.start()
     sys.stderr.write("conductor beat: ready\n")
-    ended.wait()
+    while not ended.wait(1.0):
+        if not ticker.alive:
+            raise SystemExit(1)
     ticker.stop()
 
 
@@ -101,6 +120,11 @@ class Ticker:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it ticks."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End."""

@@ -14,7 +14,7 @@ from bot.domain.writes import ReactionAdd
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import DAY_MS, Desk, end, is_over
+from bot.services.desk import DAY_MS, Desk, end, is_over, wake
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes
 from bot.services.queries import explain, sum_of_costs
@@ -149,7 +149,7 @@ class Commander:
         """Remember the approval; it is judged when it is used, by what GitHub then shows."""
         claims = [*run.known.get("claims", []), claim]
         tx.runs.save(replace(run, known={**run.known, "claims": claims}))
-        self._advance(tx, run)
+        wake(tx, run.id, self.desk.clock.now())
 
     def revise(self, tx: Transaction, setting: Setting, text: str) -> str:
         """Plan again, as a review that requests changes asks for."""
@@ -189,7 +189,7 @@ class Commander:
         """Remember what is to happen as soon as a slot is free."""
         tx.runs.save(replace(run, known={**run.known, "wish": wish}))
         self._acknowledge(tx, setting, run)
-        self._advance(tx, run)
+        wake(tx, run.id, self.desk.clock.now())
 
     def _cancel(self, tx: Transaction, setting: Setting, run: r.Run) -> str:
         if is_over(run):
@@ -219,13 +219,8 @@ class Commander:
         self._wake(tx, run)
         return "paused" if paused else "resumed"
 
-    def _advance(self, tx: Transaction, run: r.Run) -> None:
-        """Somebody looks at the run soon: now by the wake-up, at the next sweep if that is lost."""
-        tx.runs.wake(run.id, self.desk.clock.now())
-        tx.nudge(Nudge.ADVANCE, run.id)
-
     def _wake(self, tx: Transaction, run: r.Run) -> None:
-        self._advance(tx, run)
+        wake(tx, run.id, self.desk.clock.now())
         for job in tx.jobs.of_run(run.id):
             if job.state == "queued":
                 tx.nudge(Nudge.PERFORM, job.id, queue=job.queue)
@@ -265,7 +260,7 @@ class Commander:
             return wrong.sentence
         self.ledgers.save(tx, run, ledger, settled.ledger)
         self._acknowledge(tx, setting, run)
-        self._advance(tx, run)
+        wake(tx, run.id, self.desk.clock.now())
         return f"{command.finding} settled"
 
     def _help(self, tx: Transaction, setting: Setting) -> str:

@@ -178,7 +178,6 @@ def take_edge(
             "approvals": list(approvals),
         },
     )
-    tx.nudge(Nudge.ADVANCE, run.id)
     return replace(run, state=end, state_seq=run.state_seq + 1, state_at=now)
 
 
@@ -209,7 +208,17 @@ def end(desk: Desk, tx: Transaction, run: r.Run, why: str, *, facts: dict[str, A
     run = take_edge(
         desk, tx, run, "cancelled", "cancel", kinds=(str(facts.get("kind", "event")),), facts={"why": why, **facts}
     )
+    tx.nudge(Nudge.ADVANCE, run.id)
     return replace(run, halt_reason=why, wakes_at=desk.clock.now())
+
+
+def wake(tx: Transaction, run_id: str, now: int) -> None:
+    """Have somebody look at the run soon: now by the wake-up, at the next sweep if that is lost.
+
+    The row is what counts: an ``advance`` for a run that nobody woke since the last one reads one row and returns.
+    """
+    tx.runs.wake(run_id, now)
+    tx.nudge(Nudge.ADVANCE, run_id)
 
 
 def new_job(desk: Desk, run: r.Run, key: str, kind: str, queue: str, **fields: Any) -> r.Job:

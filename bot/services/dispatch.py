@@ -25,7 +25,7 @@ from bot.ports.github import (
 )
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk
+from bot.services.desk import Desk, wake
 from bot.services.write_facts import facts_at_sending
 
 log = structlog.get_logger()
@@ -217,8 +217,7 @@ class Dispatch:
 
     def _wake(self, tx: Transaction, row: r.OutboxRow) -> None:
         if row.run_id:
-            tx.runs.wake(row.run_id, self.desk.clock.now())
-            tx.nudge(Nudge.ADVANCE, row.run_id)
+            wake(tx, row.run_id, self.desk.clock.now())
 
     def _settle(
         self,

@@ -351,7 +351,7 @@ class Looking:
             return Done({"findings": [], "why": f"{name} fails on base, too"})
         text = self.desk.redactor.redact(self.reader.check_log(place, int(payload["check_run_id"]))).text
         title = f"The check {name} ended {payload['conclusion']}"
-        return Done({"findings": [{"source": "ci", "check": name, "title": title, "claim": text[:4_000], "path": ""}]})
+        return Done({"findings": [{"source": "ci", "check": name, "title": title, "claim": _ends(text), "path": ""}]})
 
     def _run(self, job: r.Job) -> r.Run:
         with self.desk.storage.read() as tx:
@@ -367,6 +367,13 @@ class Looking:
             repository = tx.places.repository(repository_id)
         assert repository is not None, f"job {job.id} names repository {repository_id}, which no delivery told of"
         return Place(job.installation_id, repository_id, repository.full_name)
+
+
+def _ends(text: str, limit: int = 4_000) -> str:
+    """A log's beginning, and three times as much of its end, where the failure stands."""
+    if len(text) <= limit:
+        return text
+    return f"{text[: limit // 4]}\n[...]\n{text[-3 * limit // 4 :]}"
 
 
 def _in_force(text: bytes | None) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from bot.ports import records as r
 from bot.ports.github import GitHubLimited
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk
+from bot.services.desk import Desk, wake
 
 log = structlog.get_logger()
 
@@ -135,8 +135,7 @@ class Performer:
     def _wake(self, tx: Transaction, job: r.Job) -> None:
         """Whoever waits for the job looks again; a delivery is armed for its second visit."""
         if job.run_id:
-            tx.runs.wake(job.run_id, self.desk.clock.now())
-            tx.nudge(Nudge.ADVANCE, job.run_id)
+            wake(tx, job.run_id, self.desk.clock.now())
         if job.delivery_id:
             ended = tx.jobs.get(job.id)
             if ended is not None and ended.state in {"done", "failed", "cancelled"}:

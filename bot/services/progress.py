@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import structlog
+
+from bot.domain.errors import ConductorError, StaleFence, StorageBusy
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.money import micro_dollars
 from bot.domain.workflow import DONE, IN_REVIEW, PUBLISHING, QUEUED, Drafting, holds_slot
@@ -15,12 +18,14 @@ from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.approving import Approving
-from bot.services.desk import Desk, ask, end, halt, is_over, new_job, take_edge, workflow_of
+from bot.services.desk import Desk, ask, end, halt, is_over, new_job, take_edge, wake, workflow_of
 from bot.services.drafting import Drafting as DraftingService
 from bot.services.publishing import Publishing
 from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
 from bot.services.slots import fresh_rounds, slot_free, valid_approval
+
+log = structlog.get_logger()
 
 WAIT_MS = 10_000
 MAX_STEPS = 20
@@ -39,12 +44,44 @@ class Progress:
     returning: Returning
 
     def advance(self, run_id: str) -> None:
-        """Take a run as far as its rows allow, then stage what people should see of it."""
+        """Take a run as far as its rows allow, then stage what people should see of it.
+
+        Nudges come once for each thing that happened, so most find the run advanced already and only read that. What
+        fails time after time is a person's matter (`_stumbled`).
+        """
+        with self.desk.storage.read() as tx:
+            run = tx.runs.get(run_id)
+        if run is None or not (is_over(run) or 0 < run.wakes_at <= self.desk.clock.now()):
+            return
+        try:
+            self._advance(run_id)
+        except (StaleFence, StorageBusy):
+            raise
+        except Exception as error:
+            log.exception("advance_failed", run=run_id)
+            self._stumbled(run_id, error)
+
+    def _stumbled(self, run_id: str, error: Exception) -> None:
+        """Come back later, and with the fifth time in a row let a person see it: the same rows would fail for ever."""
         with self.desk.storage.begin() as tx:
             run = tx.runs.lock(run_id)
             if run is None:
                 return
-            held = holds_slot(run.state)
+            times = int(run.known.get("stumbles", 0)) + 1
+            if times >= self.desk.limits.job_attempts:
+                said = error.sentence if isinstance(error, ConductorError) else f"{type(error).__name__}: {error}"
+                run = halt(self.desk, tx, run, f"Conductor failed {times} times to take this run further: {said}")
+            pause = min(500 * 2 ** min(times, 10), 300_000)
+            known = {**run.known, "stumbles": times}
+            tx.runs.save(replace(run, known=known, wakes_at=self.desk.clock.now() + pause))
+
+    def _advance(self, run_id: str) -> None:
+        with self.desk.storage.begin() as tx:
+            run = tx.runs.lock(run_id)
+            if run is None:
+                return
+            run = replace(run, known={key: value for key, value in run.known.items() if key != "stumbles"})
+            held, found = holds_slot(run.state), (run.state_seq, run.rounds, run.known)
             run = self.publishing.learn(tx, run)
             for _ in range(MAX_STEPS):
                 before = run.state_seq
@@ -52,11 +89,16 @@ class Progress:
                 if run.state_seq == before:
                     break
             run = self.publishing.stage_wanted(tx, run)
-            tx.runs.save(replace(run, updated_at=self.desk.clock.now(), wakes_at=self._wakes_at(tx, run)))
+            now = self.desk.clock.now()
+            # What was learnt or moved may make more possible: a run rests when a look at it changes nothing.
+            rests = (run.state_seq, run.rounds, run.known) == found
+            tx.runs.save(replace(run, updated_at=now, wakes_at=self._wakes_at(tx, run) if rests else now))
+            if not rests:
+                tx.nudge(Nudge.ADVANCE, run.id)
             if held and not holds_slot(run.state):
                 for other in tx.runs.living_of_repository(run.repository_id):
                     if _waits_for_slot(other):
-                        tx.nudge(Nudge.ADVANCE, other.id)
+                        wake(tx, other.id, now)
 
     def _wakes_at(self, tx: Transaction, run: r.Run) -> int:
         """When the sweeper should look again though nothing happens: approvals time out, slots and resumes are polled for.

@@ -15,7 +15,6 @@ from bot.domain.workflow import Approval, Drafting, Stage
 from bot.gates.coverage import uncovered, uncovered_citations
 from bot.gates.review_gate import REVIEW_GATE
 from bot.ports import records as r
-from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.desk import Desk, ask, halt, new_job, record_gate, take_edge, workflow_of
 from bot.services.drafting import next_round, rounds_left, rounds_used
@@ -199,7 +198,6 @@ class Reviewing:
             "attempt": attempt,
             "gate": gate,
         }
-        tx.nudge(Nudge.ADVANCE, run.id)
         run = replace(run, known={**run.known, "judged": judged})
         return self._onward(tx, run, stage, subject, attempt)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from unittest import mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
@@ -253,3 +255,39 @@ def test_another_start_label() -> None:
         house.github.unlabel("robot", by="ana")
         house.pump()
         assert house.state == "cancelled"
+
+
+def test_a_run_that_cannot_be_taken_further_reaches_a_person() -> None:
+    with House(messy=True) as house:
+        house.planned()
+        broken = mock.patch.object(type(house.parts.progress.publishing), "learn", side_effect=ZeroDivisionError("x/0"))
+        with broken, capture_logs() as logged:
+            house.say("/conductor resume")
+            for _ in range(6):
+                house.later(400)
+        assert {one["event"] for one in logged} == {"advance_failed"}
+        assert house.state == "needs_human", house.story()
+        house.later(400)
+        assert house.comments("Conductor failed 5 times to take this run further: ZeroDivisionError: x/0")
+        assert "stumbles" not in house.run.known
+
+
+def test_a_stumble_that_passes_is_forgotten() -> None:
+    with House(messy=True) as house:
+        house.planned()
+        broken = mock.patch.object(type(house.parts.progress.publishing), "learn", side_effect=ZeroDivisionError("x/0"))
+        with broken, capture_logs():
+            house.say("/conductor revise shorter")
+        assert house.run.known["stumbles"] >= 1
+        house.later(400)
+        assert house.state == "plan.approval", house.story()
+        assert "stumbles" not in house.run.known
+
+
+def test_a_paused_run_learns_that_its_pull_request_was_closed() -> None:
+    with House() as house:
+        house.planned()
+        house.say("/conductor pause")
+        house.github.close_item("pull", "ana")
+        house.pump()
+        assert house.state == "cancelled", house.story()

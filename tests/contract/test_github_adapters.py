@@ -222,6 +222,10 @@ def test_checks(github: SimulatedGitHub, reader: GitHubReader, writer: GitHubWri
     assert [one["name"] for one in reader.check_runs(place, head, ours=True)] == ["Conductor: plan"]
     assert [one["name"] for one in reader.check_runs(place, head, name="ci")] == ["ci"]
     assert "shown" in reader.check_log(place, int(sent.github_id))
+    assert "boom" in reader.check_log(place, theirs)
+    long = github.add_check_run("ci", "failure", log="first\n" + "x" * 200_000 + "\nlast\n", head_sha=head)
+    assert reader.check_log(place, long).endswith("last\n")
+    assert "first" not in reader.check_log(place, long)
 
 
 def test_failed_deliveries_are_found_and_redelivered(github: SimulatedGitHub, reader: GitHubReader) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bot.cli import setup as setting_up
 from bot.cli.simulated import read
@@ -41,6 +43,12 @@ def _settings(folder: Path, **more: Any) -> Path:
     file.write_text(json.dumps(given | more))
     file.chmod(0o600)
     return file
+
+
+def _private_key() -> str:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    kind, plain = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    return made.private_bytes(serialization.Encoding.PEM, kind, plain).decode()
 
 
 def test_a_simulated_process_speaks_to_this_machine_alone(tmp_path: Path) -> None:
@@ -227,3 +235,19 @@ def test_the_doctor_starts_a_real_sandbox_and_is_content(tmp_path: Path) -> None
     assert "CONDUCTOR_BROKER_URL" in found["settings"]["said"]
     assert found["sandbox"]["state"] == "ok"
     assert conductor("doctor", "--process", "nobody").code == 2
+
+
+def test_a_process_whose_worker_has_died_ends_so_that_somebody_starts_it_anew(tmp_path: Path) -> None:
+    secrets = {"webhook_secret": "a" * 32, "app_id": 1, "app_private_key": _private_key(), "model_key": "k" * 32}
+    file = _settings(tmp_path, broker_url="memory://", model_url="http://127.0.0.1:2", **secrets)
+    dying = (
+        "import sys; from workers.app import Worker; Worker._serve = lambda self: None; "
+        "from bot.cli.simulated import main; main(['up', sys.argv[1], '0'])"
+    )
+    # Its standard input stays open for as long as somebody is there.
+    with subprocess.Popen(
+        [sys.executable, "-c", dying, str(file)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as up:
+        assert up.wait(timeout=60) == 1
+        assert up.stderr is not None
+        assert b"part_of_up_ended" in up.stderr.read()

@@ -132,6 +132,7 @@ class Meter:
     def _reserve(self, request: ModelRequest, turn: int, data: bytes, bound: int) -> r.ModelCall:
         room, job = self.room, self.room.job
         now = room.desk.clock.now()
+        asked = room.put("request", data)
         call = r.ModelCall(
             id=0,
             run_id=room.run.id,
@@ -141,12 +142,13 @@ class Meter:
             step=job.step,
             turn=turn,
             model=request.model,
-            request_sha256=room.keep_bytes("request", data),
+            request_sha256=asked.sha256,
             reserved_micro_dollars=room.desk.prices.worst_case(request.model, bound, request.max_tokens),
             at=now,
         )
         day_cap = micro_dollars(room.snapshot.config.budget.day)
         with room.desk.storage.begin() as tx:
+            tx.journal.add_artifact(asked)
             number = tx.journal.reserve(
                 call, run_cap=room.run.budget_micro_dollars, day_cap=day_cap, day_start=now - now % DAY_MS
             )
@@ -165,12 +167,12 @@ class Meter:
         if shown != exact:
             named = json.loads(shown)
             shown = dumped({**named, "exact": room.keep_bytes("exact", exact)})
-        name = room.keep_bytes("response", shown)
+        answered = room.put("response", shown)
         usage = answer.usage
         settled = replace(
             call,
             state="done",
-            response_sha256=name,
+            response_sha256=answered.sha256,
             stop_reason=answer.stop_reason[:100],
             input_tokens=usage.input,
             output_tokens=usage.output,
@@ -179,6 +181,7 @@ class Meter:
             cost_micro_dollars=room.desk.prices.cost(call.model, usage),
         )
         with room.desk.storage.begin() as tx:
+            tx.journal.add_artifact(answered)
             tx.journal.settle_call(settled)
 
     def _again(self, call: r.ModelCall, error: ModelBusy | ModelUnreadable, tries: int) -> Interrupted:

@@ -90,13 +90,17 @@ class Room:
 
     def keep_bytes(self, kind: str, data: bytes) -> str:
         """Store bytes and record their name."""
-        name = self.desk.artifacts.put(self.job.installation_id, data)
-        row = r.ArtifactRow(
-            self.job.installation_id, name, kind, len(data), self.desk.clock.now(), self.run.id, self.job.stage
-        )
+        row = self.put(kind, data)
         with self.desk.storage.begin() as tx:
             tx.journal.add_artifact(row)
-        return name
+        return row.sha256
+
+    def put(self, kind: str, data: bytes) -> r.ArtifactRow:
+        """Store bytes; the caller records the row with what refers to it."""
+        name = self.desk.artifacts.put(self.job.installation_id, data)
+        return r.ArtifactRow(
+            self.job.installation_id, name, kind, len(data), self.desk.clock.now(), self.run.id, self.job.stage
+        )
 
     def redact(self, text: str) -> str:
         """A text as anybody outside may see it."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
+from bot.adapters.storage.rows import Link, LockKind, Query, columns_of, values_of
 from bot.adapters.storage.stops import run_stopped, runs_on
 from bot.adapters.tables import QUEUED, RUNNING, deliveries, jobs, outbox
 from bot.domain.errors import InternalError, StaleFence
+from bot.domain.jobs import JobKind
 from bot.ports.records import Job
 
 _COLUMNS = columns_of(jobs, Job)
@@ -18,9 +19,13 @@ _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": 0}
 
 
 def _may_run() -> sa.ColumnElement[bool]:
-    """No stop stands over the job's run and it is not paused; a job without a run passes, else nobody could resume."""
+    """No stop stands over the job's run and it is not paused; a job without a run passes, else nobody could resume.
+
+    A paused run still learns that its pull request was merged or closed.
+    """
     halted = run_stopped(jobs.c.run_id)
-    return sa.or_(jobs.c.run_id.is_(None), sa.and_(sa.not_(halted), runs_on(jobs.c.run_id)))
+    goes = sa.or_(runs_on(jobs.c.run_id), jobs.c.kind == JobKind.PULL_STATE.value)
+    return sa.or_(jobs.c.run_id.is_(None), sa.and_(sa.not_(halted), goes))
 
 
 def _claim() -> Any:
@@ -48,6 +53,10 @@ _LEFT = _due(RUNNING, jobs.c.lease_until, jobs.c.lease_until)
 _QUEUED = _due(QUEUED, jobs.c.not_before, jobs.c.not_before, jobs.c.created_at)
 
 
+_BY_KEY = Query(Job, jobs, "key")
+_OF_RUN = Query(Job, jobs, "run_id", order=(jobs.c.created_at, jobs.c.id))
+
+
 class SqlJobs:
     """`bot.ports.storage.Jobs`."""
 
@@ -61,12 +70,11 @@ class SqlJobs:
         return self._link.one(Job, sa.select(*_COLUMNS).where(jobs.c.id == job_id))
 
     def by_key(self, key: str) -> Job | None:
-        return self._link.one(Job, sa.select(*_COLUMNS).where(jobs.c.key == key))
+        return self._link.first(_BY_KEY, key=key)
 
     def of_run(self, run_id: str) -> list[Job]:
         """Oldest first."""
-        found = sa.select(*_COLUMNS).where(jobs.c.run_id == run_id)
-        return self._link.all(Job, found.order_by(jobs.c.created_at, jobs.c.id))
+        return self._link.every(_OF_RUN, run_id=run_id)
 
     def of_delivery(self, delivery_id: str) -> list[Job]:
         """Oldest first."""

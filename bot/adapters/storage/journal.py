@@ -8,14 +8,16 @@ from typing import Any
 import rfc8785
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
+from bot.adapters.storage.rows import Link, LockKind, Query, columns_of, values_of
 from bot.adapters.tables import artifacts, audit, model_calls, runs, switches, tool_calls
 from bot.domain.audit_chain import GENESIS, body_hash, link_hash
 from bot.domain.errors import InternalError, OverBudget
 from bot.domain.money import dollars
 from bot.ports.records import ArtifactRow, AuditRow, ModelCall, Switch, ToolCall
 
-_ARTIFACT = columns_of(artifacts, ArtifactRow)
+_SUBJECTS = Query(
+    ArtifactRow, artifacts, "run_id", "stage", also=(sa.text("kind = 'subject'"),), order=(artifacts.c.seq.desc(),)
+)
 _MODEL_CALL = columns_of(model_calls, ModelCall)
 _TOOL_CALL = columns_of(tool_calls, ToolCall)
 _SWITCH = columns_of(switches, Switch)
@@ -59,10 +61,7 @@ class SqlJournal:
         return seq
 
     def subject(self, run_id: str, stage: str) -> ArtifactRow | None:
-        found = sa.select(*_ARTIFACT).where(
-            sa.text("kind = 'subject'"), artifacts.c.run_id == run_id, artifacts.c.stage == stage
-        )
-        return self._link.one(ArtifactRow, found.order_by(artifacts.c.seq.desc()).limit(1))
+        return self._link.first(_SUBJECTS, run_id=run_id, stage=stage)
 
     def reserve(self, call: ModelCall, *, run_cap: int, day_cap: int, day_start: int) -> int:
         """The day's lock makes two runs of one repository count each other's reservations."""

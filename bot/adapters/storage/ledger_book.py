@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, columns_of, values_of
+from bot.adapters.storage.rows import Link, Query, values_of
 from bot.adapters.tables import finding_events, findings
 from bot.ports.records import FindingEventRow, FindingRow
 
-_FINDING = columns_of(findings, FindingRow)
-_EVENT = columns_of(finding_events, FindingEventRow)
+_FINDINGS = Query(FindingRow, findings, "run_id", order=(findings.c.seq,))
+_EVENTS = Query(FindingEventRow, finding_events, "run_id", order=(finding_events.c.seq,))
 _KEY = ("run_id", "id")
 _CHANGING = [field.name for field in dataclasses.fields(FindingRow) if field.name not in _KEY]
 
@@ -25,14 +25,11 @@ class SqlLedgerBook:
 
     def findings(self, run_id: str) -> list[FindingRow]:
         """By number."""
-        return self._link.all(
-            FindingRow, sa.select(*_FINDING).where(findings.c.run_id == run_id).order_by(findings.c.seq)
-        )
+        return self._link.every(_FINDINGS, run_id=run_id)
 
     def events(self, run_id: str) -> list[FindingEventRow]:
         """In order."""
-        found = sa.select(*_EVENT).where(finding_events.c.run_id == run_id)
-        return self._link.all(FindingEventRow, found.order_by(finding_events.c.seq))
+        return self._link.every(_EVENTS, run_id=run_id)
 
     def put(self, findings: Iterable[FindingRow], events: Iterable[FindingEventRow]) -> None:
         """Findings first: an event names a stored one. An event number that is taken is an ``InternalError``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
+from bot.adapters.storage.rows import Link, LockKind, Query, columns_of, values_of
 from bot.adapters.storage.runs import DRY_RUN
 from bot.adapters.storage.stops import stopped
 from bot.adapters.tables import ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
@@ -118,6 +118,10 @@ _NEXT, _DUE = _next(), _due()
 _CLAIM = {True: _claim(_answers_stop()), False: _claim(sa.not_(_switched_off()))}
 
 
+_BY_KEY = Query(OutboxRow, outbox, "dedupe_key")
+_OF_RUN = Query(OutboxRow, outbox, "run_id", order=(outbox.c.seq,))
+
+
 class SqlOutbox:
     """`bot.ports.storage.Outbox`."""
 
@@ -139,12 +143,11 @@ class SqlOutbox:
         return self._link.one(OutboxRow, sa.select(*_COLUMNS).where(outbox.c.id == row_id))
 
     def by_key(self, dedupe_key: str) -> OutboxRow | None:
-        return self._link.one(OutboxRow, sa.select(*_COLUMNS).where(outbox.c.dedupe_key == dedupe_key))
+        return self._link.first(_BY_KEY, dedupe_key=dedupe_key)
 
     def of_run(self, run_id: str) -> list[OutboxRow]:
         """In order."""
-        found = sa.select(*_COLUMNS).where(outbox.c.run_id == run_id)
-        return self._link.all(OutboxRow, found.order_by(outbox.c.seq))
+        return self._link.every(_OF_RUN, run_id=run_id)
 
     def decide(
         self,

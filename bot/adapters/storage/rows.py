@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -46,17 +46,58 @@ def values_of(record: Any, *, without: frozenset[str] = frozenset()) -> dict[str
     return {name: getattr(record, name) for name in _fields(type(record)) if name not in without}
 
 
+class Query(Generic[Record]):
+    """A select of one table's records, built once: to put a statement together takes longer than the database takes to answer.
+
+    ``where`` names the columns that `Link.every` is asked by; each becomes a parameter of its name.
+    """
+
+    def __init__(
+        self, record: type[Record], table: sa.Table, *where: str, order: Sequence[Any] = (), also: Sequence[Any] = ()
+    ) -> None:
+        self.record = record
+        self.table = table
+        asked = [table.c[name] == sa.bindparam(name, type_=table.c[name].type) for name in where]
+        self.statement = sa.select(*columns_of(table, record)).where(*asked, *also).order_by(*order)
+
+
 class Link:
     """A connection inside a transaction; every error comes out in our words."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self.is_postgres = connection.dialect.name == "postgresql"
+        self._kept: dict[str, dict[Any, Any]] = {}
+
+    def every(self, query: Query[Record], **asked: Any) -> list[Record]:
+        """The query's rows, read once until this transaction writes to their table or waits for a lock.
+
+        Use cases derive everything from the rows, so they ask the same again and again. What a row holds is not to be changed.
+        """
+        kept = self._kept.setdefault(query.table.name, {})
+        key = (query, *asked.values())
+        if key not in kept:
+            kept[key] = self.all(query.record, query.statement, asked)
+        return list(kept[key])
+
+    def first(self, query: Query[Record], **asked: Any) -> Record | None:
+        """The first of `every`, or None."""
+        found = self.every(query, **asked)
+        return found[0] if found else None
+
+    def forget(self) -> None:
+        """Others may have written while we waited."""
+        self._kept.clear()
+
+    def _execute(self, statement: sa.Executable, parameters: Any) -> sa.Result[Any]:
+        if isinstance(statement, sa.Insert | sa.Update | sa.Delete):
+            self._kept.pop(str(statement.table), None)
+        return self._connection.execute(statement, parameters)
 
     def run(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[*tuple[Any, ...]]:
         """Execute; errors as `bot.adapters.storage.engine.in_our_words` has them."""
         with our_errors():
-            result = self._connection.execute(statement, parameters)
+            result = self._execute(statement, parameters)
         assert isinstance(result, sa.CursorResult)
         return result
 
@@ -68,7 +109,7 @@ class Link:
         """Every row as a record; the statement selects at least the record's fields."""
         names = _fields(record)
         with our_errors():
-            found = self._connection.execute(statement, parameters).mappings().all()
+            found = self._execute(statement, parameters).mappings().all()
         return [record(**{name: row[name] for name in names}) for row in found]
 
     def one(self, record: type[Record], statement: sa.Executable, parameters: Any = None) -> Record | None:
@@ -79,12 +120,12 @@ class Link:
     def value(self, statement: sa.Executable) -> Any:
         """The first column of the first row, or None."""
         with our_errors():
-            return self._connection.execute(statement).scalar()
+            return self._execute(statement, None).scalar()
 
     def column(self, statement: sa.Executable, parameters: Any = None) -> list[Any]:
         """The first column of every row."""
         with our_errors():
-            return list(self._connection.execute(statement, parameters).scalars())
+            return list(self._execute(statement, parameters).scalars())
 
     def insert_new(self, table: sa.Table, values: dict[str, Any]) -> bool:
         """Insert, or leave what any unique key already holds; says whether it was new."""
@@ -117,9 +158,11 @@ class Link:
         if not 0 <= number < 1 << 48:
             raise InternalError(f"{number} is no id that can be locked: ids are positive and below 2^48.")
         call = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+        self.forget()
         self.run(sa.select(call(sa.cast(sa.literal((int(kind) << 48) + number), sa.BigInteger))))
 
     def lock_row(self, table: sa.Table, key: Any) -> None:
         """Hold the row with that ``id`` until the transaction ends (PostgreSQL)."""
         if self.is_postgres:
+            self.forget()
             self.run(sa.select(table.c.id).where(table.c.id == key).with_for_update())

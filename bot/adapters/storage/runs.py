@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.adapters.storage.law import SqlLaw
-from bot.adapters.storage.rows import LockKind, columns_of, values_of
+from bot.adapters.storage.rows import LockKind, Query, columns_of, values_of
 from bot.adapters.tables import LIVING, approvals, artifacts, outbox, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.workflow import QUEUED, holds_slot
@@ -28,6 +28,10 @@ def _pull_number(run: Run) -> int | None:
     return pull if isinstance(pull, int) and not isinstance(pull, bool) and pull > 0 else None
 
 
+_GET = Query(Run, runs, "id")
+_LOCK = _GET.statement.with_for_update()
+
+
 class SqlRuns(SqlLaw):
     """`bot.ports.storage.Runs`."""
 
@@ -36,11 +40,12 @@ class SqlRuns(SqlLaw):
         self._link.run(sa.insert(runs).values(**values_of(run), pull_number=_pull_number(run)))
 
     def get(self, run_id: str) -> Run | None:
-        return self._link.one(Run, sa.select(*_COLUMNS).where(runs.c.id == run_id))
+        return self._link.one(Run, _GET.statement, {"id": run_id})
 
     def lock(self, run_id: str) -> Run | None:
         """SQLite drops FOR UPDATE: its write transaction is already the only one."""
-        return self._link.one(Run, sa.select(*_COLUMNS).where(runs.c.id == run_id).with_for_update())
+        self._link.forget()
+        return self._link.one(Run, _LOCK, {"id": run_id})
 
     def save(self, run: Run) -> Run:
         """Money and ``state*`` come back as the database has them, ``version`` one higher."""
