@@ -97,6 +97,18 @@ def _tables(console: Console, report: dict[str, Any], diff: str) -> None:
         console.print(Panel(cell(f"#{pull['number']} {pull['title']}   draft: {pull['draft']}"), title="Pull request"))
     if diff:
         console.print(Panel(Syntax(safe(diff), "diff", theme="ansi_dark"), title="Diff"))
+    console.print(ledger_table(report), outbox_table(report["outbox"]))
+    cost = Table(title="Cost")
+    cost.add_column("role")
+    cost.add_column("dollars", justify="right")
+    for role, micro in report["cost"]["by_role"].items():
+        cost.add_row(role, dollars(micro))
+    cost.add_row("all", dollars(report["cost"]["micro_dollars"]), style="bold")
+    console.print(cost, last_line(report))
+
+
+def ledger_table(report: dict[str, Any]) -> Table:
+    """A report's findings."""
     ledger = Table(title="Ledger", show_lines=False)
     for name in ("id", "status", "severity", "round", "raised by", "title", "reason"):
         ledger.add_column(name)
@@ -107,24 +119,26 @@ def _tables(console: Console, report: dict[str, Any], diff: str) -> None:
             cell(one["title"]),
             cell(one["reason"]),
         )
-    console.print(ledger)
+    return ledger
+
+
+def outbox_table(rows: list[dict[str, Any]]) -> Table:
+    """Rows of a report's outbox."""
     outbox = Table(title="Outbox")
     for name in ("id", "kind", "target", "state", "decision", "policies", "payload sha256"):
         outbox.add_column(name)
-    for row in report["outbox"]:
+    for row in rows:
         outbox.add_row(
             *(cell(row[name]) for name in ("id", "kind", "target", "state", "decision")),
             cell(", ".join(row["policy_ids"])),
             cell(row["payload_sha256"][:12]),
         )
-    console.print(outbox)
-    cost = Table(title="Cost")
-    cost.add_column("role")
-    cost.add_column("dollars", justify="right")
-    for role, micro in report["cost"]["by_role"].items():
-        cost.add_row(role, dollars(micro))
-    cost.add_row("all", dollars(report["cost"]["micro_dollars"]), style="bold")
-    console.print(cost)
-    console.print(
-        f"state [bold]{report['state']}[/bold], {report['cost']['calls']} model calls, unmatched writes {report['unmatched_writes']}, audit verified {report['audit']['verified']}"
+    return outbox
+
+
+def last_line(report: dict[str, Any]) -> str:
+    """Where a run ended, and whether every write is accounted for."""
+    return (
+        f"state [bold]{report['state']}[/bold], {report['cost']['calls']} model calls, "
+        f"unmatched writes {report['unmatched_writes']}, audit verified {report['audit']['verified']}"
     )
