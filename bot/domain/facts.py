@@ -98,6 +98,9 @@ class TestFileFact(FactModel):
     """How a test or runner configuration file changed, read from the syntax tree where the language allows.
 
     ``readable`` is False where no parser of ours reads the language; the lists are then empty and mean nothing.
+    ``weakened`` also holds what the tests of the file lean on. ``hollow``: tests of the new file in which no assertion
+    can fail. ``followed``: whether a runner whose ids can be read runs tests of this language. ``why``: what makes a
+    file the runner's configuration where its name does not say it.
     """
 
     __test__ = False
@@ -110,6 +113,9 @@ class TestFileFact(FactModel):
     skipped: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
     weakened: tuple[str, ...] = ()
+    hollow: tuple[str, ...] = ()
+    followed: bool = True
+    why: str = ""
 
 
 class ProofRun(FactModel):
@@ -122,11 +128,15 @@ class ProofRun(FactModel):
 
 
 class VerifyRun(FactModel):
-    """All verify commands on one tree. ``planted``: the planted failing test's id; ``planted_failed``: reported as failed."""
+    """All verify commands on one tree. ``planted``: the planted failing test's id; ``planted_failed``: reported as failed.
+
+    ``planted_problem``: in words, what became of a planted test that was not reported so.
+    """
 
     runs: tuple[CommandRun, ...] = ()
     planted: str = ""
     planted_failed: bool | None = None
+    planted_problem: str = ""
 
 
 class WorkFacts(FactModel):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from bot.domain.facts import CommandRun, VerifyRun, WorkFacts
 from bot.domain.gate import Reason
 from bot.domain.paths import shown
+from bot.domain.plan import TestProof
 from bot.gates.reasons import failed, judged, passed, unknown
-from bot.gates.work_tests import gone_as_announced, ids_readable
+from bot.gates.work_tests import gone_as_announced, ids_readable, proves_nothing
 
 
 def passes_as_is(facts: WorkFacts) -> Reason:
@@ -89,6 +90,8 @@ def proofs_hold(facts: WorkFacts) -> Reason:
             missing.append(f"whether {criterion.id} holds is not known: {proof.detail or proof.proof}")
         elif not proof.held:
             problems.append(f"{criterion.id} does not hold: {proof.detail or proof.proof}")
+        elif isinstance(criterion.proof, TestProof) and (empty := proves_nothing(facts, criterion.proof.test)):
+            problems.append(f"{criterion.id} is not proved: {shown(empty)} asserts nothing that can fail")
     refuted = [proof for proof in facts.proofs if proof.held is False and proofs[proof.criterion] is not proof]
     problems += [f"{proof.criterion} does not hold: {proof.detail or proof.proof}" for proof in refuted]
     return judged("proofs", problems, f"Each of {len(facts.plan.acceptance)} criteria is proved.", missing=missing)
@@ -99,10 +102,8 @@ def planted_test_fails(facts: WorkFacts) -> Reason:
     name = "planted test"
     run = facts.planted
     if run.planted_failed is False:
-        return failed(
-            name,
-            f"The planted failing test {shown(run.planted)} was not reported as failed; a green run means nothing.",
-        )
+        told = shown(run.planted_problem) or f"{shown(run.planted)} was not reported as failed"
+        return failed(name, f"A failing test was planted, and {told}; a green run means nothing.")
     if run.planted_failed is None:
         if ids_readable(facts.as_is) or ids_readable(facts.base):
             return unknown(name, "No failing test was planted, or what became of it is not known.")
@@ -115,4 +116,7 @@ def planted_test_fails(facts: WorkFacts) -> Reason:
         return failed(
             name, "With a failing test planted every verify command still answered 0; a green run means nothing."
         )
+    silent = [one.command for one in run.runs if one.exit_code == 0 and "failed" in (one.tests or {}).values()]
+    if silent:
+        return failed(name, f"{shown(silent[0])} reported a failed test and answered 0; its green run means nothing.")
     return passed(name, "The planted failing test was reported as failed.", planted=run.planted)

@@ -34,7 +34,8 @@ def _problems(plan: Plan, file: TestFileFact) -> Sequence[str]:
         needed = {"added": "add", "modified": "edit", "deleted": "delete"}[file.kind]
         if needed in said:
             return ()
-        return (f"{name} configures the test runner and was {file.kind}; the plan's tests must say {needed}",)
+        what = shown(file.why) or "configures the test runner"
+        return (f"{name} {what} and was {file.kind}; the plan's tests must say {needed}",)
     if file.kind == "added":
         return ()
     if file.kind == "deleted":
@@ -63,12 +64,16 @@ def ids_readable(run: VerifyRun) -> bool:
 
 
 def unreadable_runner(facts: WorkFacts) -> Reason:
-    """Where no test can be followed by name, existing test files stay as they are, announced or not."""
+    """Where no test can be followed by name, existing test files stay as they are, announced or not.
+
+    A repository may have several runners: what counts for a file is the one that runs its language.
+    """
     readable = ids_readable(facts.as_is)
-    touched = [] if readable else [file for file in facts.test_files if file.role == "test" and file.kind != "added"]
+    existing = [file for file in facts.test_files if file.role == "test" and file.kind != "added"]
     problems = [
         f"{shown(file.path)} was {file.kind}, and the test runner's ids cannot be read to follow its tests"
-        for file in touched
+        for file in existing
+        if not readable or not file.followed
     ]
     fine = (
         "The test runner's ids can be read."
@@ -76,6 +81,17 @@ def unreadable_runner(facts: WorkFacts) -> Reason:
         else "The test runner's ids cannot be read; no existing test file changed."
     )
     return judged("runner", problems, fine, ids_readable=readable)
+
+
+def proves_nothing(facts: WorkFacts, test: str) -> str:
+    """The first test that this proof names and in which no assertion can fail, as the work's syntax trees have it; else ""."""
+    path, _, name = test.partition("[")[0].partition("::")
+    for file in facts.test_files:
+        for empty in file.hollow:
+            own = empty.replace(".", "::")
+            if path == file.path and (not name or own == name or own.startswith(f"{name}::")):
+                return f"{file.path}::{own}"
+    return ""
 
 
 def gone_as_announced(facts: WorkFacts, test: str, now: Mapping[str, str]) -> bool:
@@ -111,4 +127,14 @@ def _is_named(test: str, path: str, name: str) -> bool:
     inner, _, _ = test.partition("[")
     if "::" in test:
         return inner == f"{path}::{name.removeprefix(path + '::').replace('.', '::')}"
+    if path.endswith(".go"):
+        return _is_named_in_go(inner, path, name)
     return test == name or test.endswith(tuple(mark + name for mark in SUITE_MARKS))
+
+
+def _is_named_in_go(test: str, path: str, name: str) -> bool:
+    """Ids are ``module/folder/Test/subtest``; a package elsewhere may have a test of the same name."""
+    folder = path.rpartition("/")[0]
+    if not folder:
+        return test == name or f"/{name}/" in f"/{test}/" or test.endswith(f".{name}")
+    return f"/{folder}/{name}/" in f"/{test}/"

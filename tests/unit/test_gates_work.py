@@ -192,6 +192,39 @@ def test_tampering_with_tests_must_be_announced(fact: dict[str, Any], needed: st
     assert ask(touch_tests(said=(needed,), **fact)).is_open
 
 
+def test_why_a_file_is_the_runner_s_is_said() -> None:
+    reaching = touch_tests(path="calc.py", role="configuration", why="reaches for os._exit")
+    refused_by(ask(reaching), "tests", "calc.py reaches for os._exit and was modified; the plan's tests must say edit")
+
+
+def test_a_file_whose_own_runner_cannot_be_read_stays_as_it_is() -> None:
+    other = touch_tests(path="web/a.test.ts", weakened=["adds"], followed=False, said=("edit",))
+    refused_by(ask(other), "runner", "web/a.test.ts was modified, and the test runner's ids cannot be read")
+    assert ask(touch_tests(path="web/b.test.ts", kind="added", followed=False)).is_open
+
+
+@pytest.mark.parametrize(
+    ("hollow", "proof", "open_"),
+    [
+        ("test_a", f"{TEST}::test_a", False),
+        ("test_a", TEST, False),
+        ("TestX::test_a", f"{TEST}::TestX", False),
+        ("test_a", f"{TEST}::test_a[1]", False),
+        ("test_z", f"{TEST}::test_a", True),
+        ("test_a", "tests/test_other.py::test_a", True),
+        ("test_a", "lint", True),
+    ],
+)
+def test_a_proof_that_asserts_nothing_proves_nothing(hollow: str, proof: str, open_: bool) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["plan"]["acceptance"][0]["proof"] = {"command": proof} if proof == "lint" else {"test": proof}
+
+    result = ask(touch_tests(hollow=[hollow]), change)
+    assert result.is_open is open_
+    if not open_:
+        refused_by(result, "proofs", "asserts nothing that can fail")
+
+
 def test_every_kind_of_loss_is_told() -> None:
     result = ask(touch_tests(said=("edit",), deleted=["a"], skipped=["b"], emptied=["c"], weakened=["d"]))
     for says in ("deletes a", "skips b", "empties c"):
@@ -278,6 +311,15 @@ def test_a_proof_that_does_not_hold() -> None:
 
 def test_forged_green_runs_are_found_by_the_planted_test() -> None:
     refused_by(ask(put("planted", "planted_failed", value=False)), "planted test", "means nothing")
+    said = put(
+        "planted",
+        value={**GOOD["planted"], "planted_failed": False, "planted_problem": "test_a was reported as passed"},
+    )
+    refused_by(ask(said), "planted test", "A failing test was planted, and test_a was reported as passed; a green run")
+    one_silent = [run(exit_code=1, tests={"test_x1": "failed"}), run("more", tests={"test_x1": "failed"})]
+    refused_by(
+        ask(put("planted", "runs", value=one_silent)), "planted test", "more reported a failed test and answered 0"
+    )
     all_green = [run(tests={"test_x1": "failed"}), run("lint")]
     refused_by(ask(put("planted", "runs", value=all_green)), "planted test", "still answered 0")
 
@@ -322,6 +364,25 @@ def lose(*tests: str, outcome: str | None = None) -> Change:
 def test_tests_go_only_as_announced(lost: str, outcome: str | None, fact: dict[str, Any], open_: bool) -> None:
     result = ask(lose(lost, outcome=outcome), touch_tests(**fact))
     assert result.is_open is open_, result.closed_by
+
+
+@pytest.mark.parametrize(
+    ("path", "test", "excused"),
+    [
+        ("a/a_test.go", "m/a/TestX", True),
+        ("a/a_test.go", "m/a/TestX/case_1", True),
+        ("a/a_test.go", "m/b/TestX", False),
+        ("a/a_test.go", "m/a/TestXY", False),
+        ("a_test.go", "m/TestX", True),
+    ],
+)
+def test_go_s_tests_of_one_name_in_two_packages(path: str, test: str, excused: bool) -> None:
+    def goes(data: dict[str, Any]) -> None:
+        data["base"]["runs"][0]["tests"] = {test: "passed"}
+        for name in ("as_is", "base_tests"):
+            data[name]["runs"][0]["tests"] = {"other": "passed"}
+
+    assert ask(goes, touch_tests(path=path, said=("delete",), deleted=["TestX"])).is_open is excused
 
 
 def test_a_parametrised_test_may_change_its_cases_when_an_edit_is_announced() -> None:

@@ -157,12 +157,15 @@ def test_a_planted_test_is_seen_failing(
     sandbox: Sandbox, tmp_path: Path, command: str, files: dict[str, str], passed: list[str]
 ) -> None:
     root = lay(tmp_path, files)
-    planted = plant(root, passed, sorted(files), "qwertyuiopas")
+    planted = plant(root, passed, sorted(files), "qwertyuiopas", kinds={kind_of(command)}, turn=passed)
     assert planted is not None
     code, _, tests = ran(sandbox, root, command)
     run = CommandRun(command=command, exit_code=code, timed_out=False, seconds=1, output_tail="", tests=tests)
     assert code == 1
-    assert set(planted.outcomes([run]).values()) == {"failed"}
+    seen = planted.outcomes([run])
+    assert set(seen.values()) == {"failed"}
+    assert set(passed) < set(seen)
+    assert planted.problem([run]) == ""
 
 
 TAP = """TAP version 13
@@ -203,11 +206,11 @@ def test_node_s_tap_is_read() -> None:
 def test_a_node_test_is_planted_beside_and_into_a_test_file(tmp_path: Path) -> None:
     files = {"src/a.js": "", "test/a.test.js": "const { test } = require('node:test');\n"}
     root = lay(tmp_path, files)
-    planted = plant(root, [], sorted(files), "qwertyuiopas")
+    planted = plant(root, [], sorted(files), "qwertyuiopas", kinds={"node"})
     assert planted is not None
-    assert planted.names == ("qwertyuiopasn_new", "qwertyuiopasn_in")
-    assert (root / "test/qwertyuiopasn_new.test.mjs").read_text().startswith("import { test as ")
-    assert 'require("node:test").test("qwertyuiopasn_in"' in (root / "test/a.test.js").read_text()
+    assert planted.names == ("qwertyuiopasna_new", "qwertyuiopasna_in")
+    assert (root / "test/qwertyuiopasna_new.test.mjs").read_text().startswith("import { test as ")
+    assert 'require("node:test").test("qwertyuiopasna_in"' in (root / "test/a.test.js").read_text()
 
 
 def test_go_s_json_is_read() -> None:
@@ -224,7 +227,7 @@ def test_go_s_json_is_read() -> None:
 
 def test_a_go_test_is_planted_in_its_package(tmp_path: Path) -> None:
     root = lay(tmp_path, {"a/a_test.go": "package a_test\n\nfunc TestA() {}\n"})
-    planted = plant(root, [], ["a/a_test.go"], "qwertyuiopas")
+    planted = plant(root, [], ["a/a_test.go"], "qwertyuiopas", kinds={"go"})
     assert planted is not None
     assert (root / "a" / "qwertyuiopas_test.go").read_text().startswith("package a_test\n")
 

@@ -46,6 +46,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Proved:
+    """What became of each criterion's proof. ``runs``: tests that no verify command runs, each run by itself."""
+
+    proofs: tuple[ProofRun, ...]
+    runs: tuple[CommandRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prover:
     """Runs commands for one job. ``layer``: what `setup` installed at base."""
 
@@ -106,7 +114,7 @@ class Prover:
         finally:
             copy.remove()
 
-    def proofs(self, criteria: Sequence[Criterion], as_is: VerifyRun, tree: Path) -> list[ProofRun]:
+    def proofs(self, criteria: Sequence[Criterion], as_is: VerifyRun, tree: Path) -> Proved:
         """Whether each criterion's proof holds on ``tree``: a test that ran already is not run again."""
         reported = {test: outcome for run in as_is.runs for test, outcome in (run.tests or {}).items()}
         waiting: list[tuple[int, Asked]] = []
@@ -117,9 +125,9 @@ class Prover:
                 case CommandProof():
                     waiting.append((index, Asked(proof.command, tree)))
                 case TestProof():
-                    family = _family(proof.test, reported)
-                    if family:
-                        bad = sorted(test for test in family if reported[test] != "passed")
+                    tests = named_by(proof.test, reported)
+                    if tests:
+                        bad = sorted(test for test in tests if reported[test] != "passed")
                         told = f"{bad[0]} is {reported[bad[0]]}" if bad else "passed"
                         found[index] = ProofRun(criterion=criterion.id, proof=proof.test, held=not bad, detail=told)
                     else:
@@ -127,7 +135,10 @@ class Prover:
         runs = self.run_all([asked for _, asked in waiting])
         for (index, _), run in zip(waiting, runs, strict=True):
             found[index] = self._proof(criteria[index], run, as_is)
-        return [found[index] for index in sorted(found)]
+        alone = [
+            run for (index, _), run in zip(waiting, runs, strict=True) if isinstance(criteria[index].proof, TestProof)
+        ]
+        return Proved(tuple(found[index] for index in sorted(found)), tuple(alone))
 
     def _proof(self, criterion: Criterion, run: CommandRun, as_is: VerifyRun) -> ProofRun:
         last = run.output_tail.rsplit("\n", 1)[-1][:300]
@@ -137,10 +148,10 @@ class Prover:
                 detail = "exit code 0" if held else f"exit code {run.exit_code}: {last}"
                 return ProofRun(criterion=criterion.id, proof=command, held=held, detail=detail)
             case TestProof(test=test):
-                family = _family(test, run.tests or {})
-                held = bool(family) and all((run.tests or {})[one] == "passed" for one in family) and run.exit_code == 0
-                detail = "passed" if held else f"it did not pass: {last}" if family else "there is no such test"
-                if not family and not _is_python(test) and all(one.tests is None for one in as_is.runs):
+                tests = named_by(test, run.tests or {})
+                held = bool(tests) and all((run.tests or {})[one] == "passed" for one in tests) and run.exit_code == 0
+                detail = "passed" if held else f"it did not pass: {last}" if tests else "there is no such test"
+                if not tests and not _is_python(test) and all(one.tests is None for one in as_is.runs):
                     held, detail = None, "the test runner's ids cannot be read; prove it by a command"
                 return ProofRun(criterion=criterion.id, proof=test, held=held, detail=detail)
 
@@ -149,7 +160,7 @@ def _is_python(test: str) -> bool:
     return test.partition("::")[0].endswith(".py")
 
 
-def _family(test: str, reported: Iterable[str]) -> list[str]:
+def named_by(test: str, reported: Iterable[str]) -> list[str]:
     """The reported ids that a proof's test names: itself, its parameters, and what stands below a class or file."""
     return [one for one in reported if one == test or one.startswith((f"{test}[", f"{test}::"))]
 

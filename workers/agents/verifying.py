@@ -10,19 +10,23 @@ from pathlib import Path
 
 from bot.domain.facts import ChangeFact, CommandRun, PlanFacts, TestFileFact, VerifyRun, WorkFacts
 from bot.domain.outcome import Done, Outcome
-from bot.domain.plan import Plan
+from bot.domain.plan import Plan, TestProof
 from bot.domain.subject import PlanSubject
 from bot.domain.work import Change, FileDiff, Patch
 from bot.ports import records as r
 from workers.agents.desk import AgentDesk
-from workers.agents.proving import Prover, readable
+from workers.agents.proving import Prover, named_by, readable
 from workers.agents.room import Interrupted, Room, open_room
-from workers.agents.runners.planting import Planted, plant
-from workers.agents.runners.roles import role_of
+from workers.agents.runners.following import follows
+from workers.agents.runners.outcomes import kind_of
+from workers.agents.runners.planting import MOST_TURNED, Planted, plant
+from workers.agents.runners.runner_files import Concern, Surroundings, concern_of
 from workers.agents.runners.units import fact_of
 from workers.sandbox.workspaces import write_bytes
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_RECIPES = frozenset({"makefile", "gnumakefile", "justfile", "package.json", "tox.ini", "taskfile.yml"})
+"""Files whose text says what a verify command starts."""
 
 
 def verify(desk: AgentDesk, job: r.Job) -> Outcome:
@@ -41,7 +45,7 @@ def _facts(room: Room) -> WorkFacts:
     patch = room.patch(str(payload["patch"])) if payload["patch"] else Patch(base_tree=room.snapshot.base_tree)
     tree = room.desk.trees.apply(patch)
     diff = room.desk.trees.diff(room.snapshot.base_tree, tree)
-    work = Changes(room, subject.plan, {one.path: one for one in patch.changes}, diff)
+    work = Changes.of(room, subject, {one.path: one for one in patch.changes}, diff)
     facts = WorkFacts(
         plan=subject.plan,
         verify=subject.verify,
@@ -70,35 +74,81 @@ def _with_runs(room: Room, facts: WorkFacts, work: Changes, tree: str) -> WorkFa
         runs = prover.run_all([*first, *second])
         as_is = VerifyRun(runs=tuple(runs[: len(first)]))
         base_tests = VerifyRun(runs=tuple(runs[len(first) :]))
+        proved = prover.proofs(facts.plan.acceptance, as_is, root)
+        files = sorted(room.desk.trees.entries(tree))
         return facts.model_copy(
             update={
                 "as_is": as_is,
                 "base_tests": base_tests,
-                "planted": _planted(prover, as_is, root, sorted(room.desk.trees.entries(tree))),
-                "proofs": tuple(prover.proofs(facts.plan.acceptance, as_is, root)),
+                "test_files": follows(facts.test_files, as_is),
+                "planted": _planted(prover, facts.plan, (*as_is.runs, *proved.runs), root, files),
+                "proofs": proved.proofs,
             }
         )
 
 
-def _planted(prover: Prover, as_is: VerifyRun, root: Path, files: Sequence[str]) -> VerifyRun:
-    """Run (c). Nothing is known (None) where no runner's ids can be read; a planted test that is not seen did not fail."""
-    commands = readable(as_is.runs)
-    passed = [test for run in as_is.runs for test, outcome in (run.tests or {}).items() if outcome == "passed"]
+def _planted(prover: Prover, plan: Plan, ran: Sequence[CommandRun], root: Path, files: Sequence[str]) -> VerifyRun:
+    """Run (c). Nothing is known (None) where no runner's ids can be read; a planted test that is not seen did not fail.
+
+    ``ran``: what ran on the tree as it is, tests that prove a criterion and are run by themselves included.
+    """
+    commands = list(dict.fromkeys(readable(ran)))
+    passed = {test for run in ran for test, outcome in (run.tests or {}).items() if outcome == "passed"}
     if not commands:
         return VerifyRun()
     word = "".join(secrets.choice(_LETTERS) for _ in range(12))
+    kinds = {kind_of(command) for command in commands}
+    turn = _turned(plan, passed)
+    known = base_paths(prover.room)
     made: list[Planted | None] = []
-    runs = prover.run_all(prover.verify(commands, root, lambda copy: made.append(plant(copy, passed, files, word))))
+    asked = prover.verify(
+        commands, root, lambda copy: made.append(plant(copy, passed, files, word, kinds=kinds, turn=turn, known=known))
+    )
+    runs = prover.run_all(asked)
     planted = next((one for one in made if one is not None), None)
     if planted is None:
         return VerifyRun()
+    problem = planted.problem(runs) or _hidden(prover, commands, passed, word, planted.unseen(runs))
     seen = planted.outcomes(runs)
-    failed = bool(seen) and all(outcome == "failed" for outcome in seen.values())
     return VerifyRun(
         runs=tuple(_quiet(run) for run in runs),
         planted=", ".join(sorted(seen)[:4]) or planted.names[0],
-        planted_failed=failed,
+        planted_failed=not problem,
+        planted_problem=problem,
     )
+
+
+def _hidden(prover: Prover, commands: Sequence[str], passed: set[str], word: str, unseen: frozenset[str]) -> str:
+    """Whether tests of random names, which the work's runs do not report at ``unseen`` places, are reported at base."""
+    if not unseen:
+        return ""
+    made: list[Planted | None] = []
+    kinds = {kind_of(command) for command in commands}
+    known = base_paths(prover.room)
+    asked = prover.verify(
+        commands, prover.room.base, lambda copy: made.append(plant(copy, passed, known, word, kinds=kinds, known=known))
+    )
+    runs = prover.run_all(asked)
+    planted = next((one for one in made if one is not None), None)
+    if planted is None:
+        return ""
+    places = {group.place for group in planted.groups} - planted.unseen(runs)
+    hidden = sorted(places & unseen)
+    return f"a test of a random name in {hidden[0]} is run at base and not here" if hidden else ""
+
+
+def _turned(plan: Plan, passed: set[str]) -> list[str]:
+    """Tests that are made to fail under their own names: each that proves a criterion, and others by chance."""
+    proofs = [one.proof.test for one in plan.acceptance if isinstance(one.proof, TestProof)]
+    proving = sorted({test for proof in proofs for test in named_by(proof, passed)})[:MOST_TURNED]
+    others = sorted(passed.difference(proving))
+    more = secrets.SystemRandom().sample(others, min(len(others), MOST_TURNED - len(proving)))
+    return [*proving, *more]
+
+
+def base_paths(room: Room) -> list[str]:
+    """Every path of base's tree."""
+    return sorted(room.desk.trees.entries(room.snapshot.base_tree))
 
 
 def _quiet(run: CommandRun) -> CommandRun:
@@ -114,6 +164,20 @@ class Changes:
     plan: Plan
     patch: dict[str, Change]
     diff: tuple[FileDiff, ...]
+    around: Surroundings
+
+    @staticmethod
+    def of(room: Room, subject: PlanSubject, patch: dict[str, Change], diff: tuple[FileDiff, ...]) -> Changes:
+        """``subject``: the approved plan with the verify commands in effect."""
+        trees, base = room.desk.trees, room.snapshot.base_tree
+        paths = frozenset(trees.entries(base))
+        recipes = [path for path in sorted(paths) if path.rpartition("/")[2].lower() in _RECIPES]
+        scripts = [(trees.read(base, path) or b"").decode("utf-8", "replace") for path in recipes[:50]]
+        return Changes(room, subject.plan, patch, diff, Surroundings.of(paths, subject.verify, scripts))
+
+    def concern(self, file: FileDiff) -> Concern | None:
+        """Whether a changed file is a test's or the runner's."""
+        return concern_of(file.path, self._before(file.path), self._after(file.path), self.around)
 
     def _before(self, path: str) -> bytes | None:
         return self.room.desk.trees.read(self.room.snapshot.base_tree, path)
@@ -151,15 +215,17 @@ class Changes:
         """How tests and runner configuration changed."""
         found = []
         for file in self.diff:
-            role = role_of(file.path)
-            if role is not None:
-                found.append(fact_of(file.path, role, file.kind, self._before(file.path), self._after(file.path)))
+            concern = self.concern(file)
+            if concern is not None:
+                before, after = self._before(file.path), self._after(file.path)
+                fact = fact_of(file.path, concern.role, file.kind, before, after)
+                found.append(fact.model_copy(update={"why": concern.why}))
         return found
 
     def put_tests_back(self, root: Path) -> None:
         """Run (b): tests and runner configuration as base has them, but for what the approved plan announces."""
         announced = {one.path for one in self.plan.tests}
-        files = [one for one in self.diff if role_of(one.path) is not None and one.path not in announced]
+        files = [one for one in self.diff if one.path not in announced and self.concern(one) is not None]
         for file in files:
             if file.kind == "added":
                 (root / file.path).unlink()

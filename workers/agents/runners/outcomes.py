@@ -23,15 +23,6 @@ _PYTEST: Final = re.compile(
     r"(?:^|[\s;&|(])(?:[\w./-]*python[\d.]*\s+(?:-\w+\s+)*-m\s+pytest|(?:[\w./-]*/)?(?:pytest|py\.test))(?=$|[\s;&|)])"
 )
 _UNITTEST: Final = re.compile(r"python[\d.]*\s+-m\s+unittest(?:\s+[\w./*=-]+)*\s*")
-_UNITTEST_LINE: Final = re.compile(
-    r"(?m)^(\w+) \(([\w.]+)\)(?:\n[^\n]*?)? \.\.\. (?:.*?)(ok|FAIL|ERROR|skipped .*|expected failure|unexpected success)$"
-)
-_UNITTEST_WORDS: Final[Mapping[str, TestOutcome]] = {
-    "ok": "passed",
-    "FAIL": "failed",
-    "ERROR": "error",
-    "unexpected success": "failed",
-}
 _GO: Final = re.compile(r"go\s+test(?:\s+[\w./=-]+)*\s*")
 _GO_WORDS: Final[Mapping[str, TestOutcome]] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 _NODE: Final = re.compile(r"node\s+--test(?:\s+[\w./*=-]+)*\s*")
@@ -67,7 +58,8 @@ class Instrumented:
 # The plugin, its path and the report lie in the sandbox's own /tmp, which nobody wrote to before and nobody reads after.
 _SCRIPT: Final = """
 d="/tmp/$3"; mkdir -p "$d" && printf %s "$2" >"$d/conductor_report_$3.py"
-export PYTHONPATH="$d${PYTHONPATH:+:$PYTHONPATH}" PYTEST_ADDOPTS="-p conductor_report_$3" CONDUCTOR_REPORT="$d/report"
+export PYTHONPATH="$d${PYTHONPATH:+:$PYTHONPATH}" PYTEST_ADDOPTS="-p conductor_report_$3 --maxfail=0"
+export CONDUCTOR_REPORT="$d/report"
 /bin/bash -c "$1"; code=$?
 printf '\\n%s\\n' "$3"; [ -f "$d/report" ] && cat "$d/report"
 exit $code
@@ -80,7 +72,7 @@ def instrumented(command: str, mark: str) -> Instrumented:
     text = command
     match kind:
         case "unittest":
-            text = command if re.search(r"\s(?:-v|--verbose)(?:\s|$)", command) else f"{command.rstrip()} -v"
+            text = re.sub(r"-m\s+unittest", f"-m conductor_report_{mark}", command, count=1)
         case "go":
             text = command if " -json" in command else re.sub(r"go\s+test", "go test -json", command, count=1)
         case "node":
@@ -88,7 +80,8 @@ def instrumented(command: str, mark: str) -> Instrumented:
         case "pytest" | "other":
             # A command that sets the path itself would lose the plugin, and pytest then refuses to start.
             text = re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH=/tmp/{mark}:", command)
-    source = (files("workers.agents.runners") / "pytest_report.py").read_text("utf-8")
+    reporter = "unittest_report.py" if kind == "unittest" else "pytest_report.py"
+    source = (files("workers.agents.runners") / reporter).read_text("utf-8")
     return Instrumented(command, kind, mark, ("/bin/bash", "-c", _SCRIPT, "sh", text, source, mark))
 
 
@@ -108,17 +101,15 @@ def read(made: Instrumented, output: str) -> tuple[str, Tests | None]:
     printed = before if found else output
     if not found:
         # The command, or something it started, ended the shell around it: nothing it says counts.
-        return printed, {NO_REPORT: "error"} if made.kind == "pytest" else None
+        return printed, {NO_REPORT: "error"} if made.kind != "other" else None
     match made.kind:
-        case "unittest":
-            return printed, _unittest(printed)
         case "go":
             return printed, _go(printed)
         case "node":
             return printed, _tap(printed)
-        case "pytest" | "other":
+        case "pytest" | "unittest" | "other":
             told = _reported(report)
-            if told is None and made.kind == "pytest":
+            if told is None and made.kind != "other":
                 return printed, {NO_REPORT: "error"}
             return printed, told
 
@@ -153,15 +144,6 @@ def _reported(report: str) -> Tests | None:
 def _worst(found: Tests, name: str, outcome: TestOutcome) -> None:
     if _RANK[outcome] >= _RANK[found.get(name, "passed")]:
         found[name] = outcome
-
-
-def _unittest(printed: str) -> Tests:
-    found: Tests = {}
-    for match in _UNITTEST_LINE.finditer(printed):
-        method, place, word = match.groups()
-        name = place if place.endswith(f".{method}") else f"{place}.{method}"
-        _worst(found, name, _UNITTEST_WORDS.get(word, "skipped"))
-    return found if found or re.search(r"(?m)^Ran \d+ tests?", printed) else {NO_REPORT: "error"}
 
 
 def _go(printed: str) -> Tests | None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from bot.domain.facts import TestFileFact
-from workers.agents.runners.unit import Unit
+from workers.agents.runners.losses import hollow, losses
+from workers.agents.runners.roles import is_test_name
+from workers.agents.runners.unit import Reading
+from workers.agents.runners.units_go import go_units
+from workers.agents.runners.units_java import java_units
+from workers.agents.runners.units_javascript import javascript_units
 from workers.agents.runners.units_python import python_units
-from workers.agents.runners.units_trees import go_units, java_units, javascript_units
 
-Reader: TypeAlias = Callable[[bytes], Mapping[str, Unit] | None]
+Reader: TypeAlias = Callable[[bytes], Reading | None]
+
+
+def _read(reader: Reader | None, data: bytes | None) -> Reading | None:
+    try:
+        return None if reader is None or data is None else reader(data)
+    except RecursionError:
+        return None  # no file that anybody wrote is nested so deeply
 
 
 def _reader(path: str) -> Reader | None:
-    ending = path.rsplit(".", 1)[-1] if "." in path else ""
+    ending = path.rsplit(".", 1)[-1].lower() if "." in path else ""
     match ending:
         case "py":
             return python_units
@@ -42,20 +51,21 @@ def fact_of(
     after: bytes | None,
 ) -> TestFileFact:
     """What a change did to a file's tests; ``readable`` is False where it cannot be read from a syntax tree."""
-    if role == "configuration" or kind == "added":
+    if role == "configuration":
         return TestFileFact(path=path, role=role, kind=kind)
     reader = _reader(path)
-    old = None if reader is None or before is None else reader(before)
-    if reader is None or old is None:
+    new = _read(reader, after)
+    if kind == "added":
+        return TestFileFact(path=path, role=role, kind=kind, hollow=() if new is None else hollow(new))
+    old = _read(reader, before)
+    if old is None or (is_test_name(path) and not old.tests):
+        # A file that runners take for tests and in which none is seen makes its tests in a way that no reader of ours knows.
         return TestFileFact(path=path, role=role, kind=kind, readable=False)
-    if kind == "deleted" or after is None:
-        return TestFileFact(path=path, role=role, kind=kind, deleted=tuple(sorted(old)))
-    new = reader(after)
+    if kind == "deleted":
+        return TestFileFact(path=path, role=role, kind=kind, deleted=tuple(sorted(old.tests)))
     if new is None:
         return TestFileFact(path=path, role=role, kind=kind, readable=False)
-    lost = _Lost()
-    for name, unit in old.items():
-        lost.compare(name, unit, new.get(name))
+    lost = losses(old, new)
     return TestFileFact(
         path=path,
         role=role,
@@ -63,24 +73,6 @@ def fact_of(
         deleted=tuple(lost.deleted),
         skipped=tuple(lost.skipped),
         emptied=tuple(lost.emptied),
-        weakened=tuple(lost.weakened),
+        weakened=tuple(dict.fromkeys(lost.weakened)),
+        hollow=hollow(new),
     )
-
-
-@dataclass(slots=True)
-class _Lost:
-    deleted: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    emptied: list[str] = field(default_factory=list)
-    weakened: list[str] = field(default_factory=list)
-
-    def compare(self, name: str, old: Unit, new: Unit | None) -> None:
-        """One test before and after. An assertion that is gone or different counts as weakened: code cannot tell better."""
-        if new is None:
-            self.deleted.append(name)
-        elif new.skipped and not old.skipped:
-            self.skipped.append(name)
-        elif (old.statements and not new.statements) or (old.asserts and not new.asserts):
-            self.emptied.append(name)
-        elif Counter(old.asserts) - Counter(new.asserts) or Counter(old.cases) - Counter(new.cases):
-            self.weakened.append(name)
