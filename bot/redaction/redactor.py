@@ -27,6 +27,10 @@ SHORTEST_HELD_LINE: Final = 20
 SHORTEST_DECODED: Final = 12
 """Bytes from which a held value is surely inside a run that is long enough to be decoded."""
 
+LONGEST_KEPT: Final = 64
+MOST_KEPT: Final = 10_000
+"""Characters and number of texts that are known to hold no secret and not searched again."""
+
 _KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
 _RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES)) | {PRIVATE_KEY, *ASSIGNED_KINDS}
@@ -72,6 +76,8 @@ class Redactor:
         if not _TAG.fullmatch(tag):
             raise ValueError(f"the tag {tag[:80]!r} must be letters, digits and hyphens, 64 at most")
         self._tag = tag
+        # Keys of JSON objects and the like come by the thousand; what holds a secret is never kept.
+        self._clean: set[str] = set()
         self._needles = tuple(needle for kind, value in (held or {}).items() for needle in _needles(kind, value))
         ending = f":{re.escape(tag)}" if tag else ""
         kinds = "|".join(sorted({kind for kind, _, _ in self._needles} | _RULE_KINDS))
@@ -93,10 +99,15 @@ class Redactor:
 
     def find(self, text: str) -> tuple[Match, ...]:
         """Every secret, in the order of the text; spans do not overlap."""
+        if text in self._clean:
+            return ()
         hits = {hit for view in views_of(text) for hit in self._hits(view)}
         own = [(match.start(), match.end()) for match in self._own.finditer(text)]
         merged = _merge(sorted(_outside(sorted(hits, key=_order), own), key=_order))
-        return tuple(Match(hit.kind, hit.start, hit.end, self._digest(hit.value)) for hit in merged)
+        found = tuple(Match(hit.kind, hit.start, hit.end, self._digest(hit.value)) for hit in merged)
+        if not found and len(text) <= LONGEST_KEPT and len(self._clean) < MOST_KEPT:
+            self._clean.add(text)
+        return found
 
     def placeholder(self, match: Match) -> str:
         """What stands for a match."""
