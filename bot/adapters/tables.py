@@ -203,6 +203,7 @@ edges = sa.Table(
     sa.Column("gate", Words, primary_key=True),
     _flag("approval"),
     _words("subject"),
+    _words("rests_on", server_default=""),
 )
 
 evidence = sa.Table(

@@ -119,7 +119,8 @@ class LedgerDraft:
     events: list[LedgerEvent] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     by_fingerprint: dict[str, str] = field(default_factory=dict)
-    by_piece: dict[str, list[str]] = field(default_factory=dict)
+    by_piece: dict[str, dict[str, None]] = field(default_factory=dict)
+    """Ids in the order in which they came, looked up without a walk: thousands of findings may share one piece."""
 
     @classmethod
     def of(cls, ledger: Ledger) -> LedgerDraft:
@@ -167,14 +168,11 @@ class LedgerDraft:
             if self.by_fingerprint.get(finding.fingerprint) == finding.id:
                 del self.by_fingerprint[finding.fingerprint]
             for key in keys:
-                if finding.id in self.by_piece.get(key, ()):
-                    self.by_piece[key].remove(finding.id)
+                self.by_piece.get(key, {}).pop(finding.id, None)
             return
         self.by_fingerprint.setdefault(finding.fingerprint, finding.id)
         for key in keys:
-            names = self.by_piece.setdefault(key, [])
-            if finding.id not in names:
-                names.append(finding.id)
+            self.by_piece.setdefault(key, {}).setdefault(finding.id)
 
 
 def piece_key(piece: Mapping[str, Any], renamed_from: Mapping[str, str] | None = None) -> str:
@@ -307,7 +305,8 @@ def quarrel(ledger: Ledger, history: Sequence[ReviewedSubject]) -> str | None:
         others = f" and {len(lasting) - 1} more" if len(lasting) > 1 else ""
         return (
             f"{found.id}{others} stayed open through rounds {before.round} and {last.round}: {found.title}\n"
-            f"{', '.join(found.raised_by)} still hold it; the last draft did not settle it."
+            f"{', '.join(found.raised_by)} still {'holds' if len(found.raised_by) == 1 else 'hold'} it; "
+            "the last draft did not settle it."
         )
     twin = next((one for one in history[:-1] if one.subject == last.subject), None)
     if twin is None:

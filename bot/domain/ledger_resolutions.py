@@ -103,7 +103,8 @@ class Resolver:
                 valid, finding.id, f"{finding.id} is {status} only when {', '.join(missing)} confirms it with proof."
             )
             return
-        first = next(iter(valid.values()))
+        # Who raised it knows best why it is settled.
+        first = next(valid[seat] for seat in (*finding.raised_by, *valid) if seat in valid)
         self._move(
             finding, valid, first.reason, status=status, settled_by=", ".join(valid), settled_at=self.round.revision
         )
@@ -129,7 +130,15 @@ class Resolver:
             wanted = "a pointer into the plan" if self.round.on_document else "a citation of the new code"
             return f"{finding.id} is not shown to be fixed: its evidence must hold {wanted}."
         still = [self.check.untouched(piece, finding.revision) for piece in places]
+        if all(still) and not self.round.on_document and self._is_gone(finding):
+            # Its files went: no line is left to be cited beside them.
+            return ""
         return f"{finding.id} is not shown to be fixed: {still[0]}." if all(still) else ""
+
+    def _is_gone(self, finding: LedgerFinding) -> bool:
+        """Whether every file that the finding cites was deleted since, and not renamed."""
+        paths = {str(piece["path"]) for piece in finding.evidence if "path" in piece}
+        return bool(paths) and all(self.check.is_gone(path) for path in paths)
 
     def _justify_problem(self, finding: LedgerFinding, seat: str, said: Resolution) -> str:
         grave = finding.severity is not Severity.MINOR or finding.category is Category.SECURITY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from bot.domain.citation import Pointed
 from bot.domain.ledger import (
@@ -21,6 +21,7 @@ from bot.domain.ledger import (
     gravest,
     is_citation_under,
     piece_keys,
+    plain_evidence,
     reopening_problem,
     restated,
     worst,
@@ -29,6 +30,9 @@ from bot.domain.ledger_resolutions import Resolver
 from bot.domain.ledger_submissions import Admission, AdmissionRound, EvidenceCheck
 from bot.domain.review import Category, Finding, Severity
 from bot.domain.subject import canonical
+
+BACK = "its quote stands again"
+"""Reason of a finding that code itself opened again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,14 @@ class _Judged:
 
 
 def settle(ledger: Ledger, round_: AdmissionRound, check: EvidenceCheck) -> Admission:
-    """Applies a whole round to ``ledger``: first its findings, then its resolutions.
+    """Applies a whole round to ``ledger``: first its findings, then what came back by itself, then its resolutions.
 
-    In that order a defect that one seat proves again cannot be talked into being fixed by another in the same round.
+    In that order a defect that one seat proves again, or that stands again where it was fixed, cannot be talked into being
+    fixed by another in the same round.
     """
     draft = LedgerDraft.of(ledger)
     raised = _admit_all(draft, round_, check)
+    _open_what_stands_again(draft, round_, check, raised)
     _resolve_all(draft, round_, check, raised)
     return _closed(draft, round_, raised)
 
@@ -99,7 +105,12 @@ def _closed(draft: LedgerDraft, round_: AdmissionRound, raised: Mapping[str, Seq
 def _admit_all(draft: LedgerDraft, round_: AdmissionRound, check: EvidenceCheck) -> dict[str, list[str]]:
     """Admits every finding in order; answers which ids were proven by which seats in this round."""
     raised: dict[str, list[str]] = {}
-    unproven: dict[bytes, str] = {}
+    unproven = {
+        canonical(_as_said(known)): known.id
+        for known in draft.findings.values()
+        if known.is_unproven
+        and (known.stage, known.round, known.revision) == (round_.stage, round_.round, round_.revision)
+    }
     for submission in round_.submissions:
         final = [(finding, True) for finding in submission.review.findings]
         dropped = [(finding, False) for review in submission.dropped for finding in review.findings]
@@ -112,6 +123,52 @@ def _admit_all(draft: LedgerDraft, round_: AdmissionRound, check: EvidenceCheck)
                 if name:
                     raised.setdefault(name, []).append(submission.seat)
     return raised
+
+
+def _as_said(known: LedgerFinding) -> dict[str, Any]:
+    """A recorded finding as its reviewer submitted it; a round that is judged twice does not record it twice."""
+    return {
+        "title": known.title,
+        "severity": known.severity.value,
+        "category": known.category.value,
+        "claim": known.claim,
+        "evidence": list(plain_evidence(known)),
+        "suggestion": known.suggestion,
+    }
+
+
+def _open_what_stands_again(
+    draft: LedgerDraft, round_: AdmissionRound, check: EvidenceCheck, raised: dict[str, list[str]]
+) -> None:
+    """Opens what was fixed and came back, whether or not a reviewer says so: code can see that the quote stands again.
+
+    The quote had to be gone, or rarer, when it was found fixed: what was mended elsewhere than at its place stays fixed.
+    """
+    for known in list(draft.findings.values()):
+        if known.status != "fixed" or known.stage != round_.stage or not known.evidence:
+            continue
+        first = known.evidence[0]
+        now = check.times(first, None)
+        if not now:
+            continue
+        raised_at, fixed_at = check.times(first, known.revision), check.times(first, known.settled_at)
+        if raised_at is None or fixed_at is None or not fixed_at < raised_at <= now:
+            continue
+        opened = restated(
+            known, status="open", reason=BACK, settled_by="", settled_at="", by_person=False, revision=round_.revision
+        )
+        event = LedgerEvent(
+            finding=known.id,
+            who="admission",
+            round=round_.round,
+            revision=round_.revision,
+            from_status="fixed",
+            to_status="open",
+            reason=BACK,
+            evidence=(first,),
+        )
+        draft.put(opened, event)
+        raised.setdefault(known.id, []).append("admission")
 
 
 def _judge(finding: Finding, round_: AdmissionRound, check: EvidenceCheck) -> _Judged:

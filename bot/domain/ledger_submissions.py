@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.domain.citation import Evidence
 from bot.domain.ledger import Ledger, LedgerEvent, Notice
@@ -22,6 +22,14 @@ class EvidenceCheck(Protocol):
         """Why nothing changed at a proven piece's place since revision ``since``, white space and comments aside."""
         ...
 
+    def times(self, piece: Mapping[str, Any], at: str | None) -> int | None:
+        """How often a recorded piece's quote stands in its file or value at revision ``at`` (None: under review), if known."""
+        ...
+
+    def is_gone(self, path: str) -> bool:
+        """Whether there is no such text file under review, by none of the names that renames gave it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SeatSubmissions:
@@ -37,7 +45,7 @@ class AdmissionRound:
     """One round of reviews, submissions in the order of seats.
 
     ``revision``: hash of what was judged. ``on_document``: the subject is a document (a plan), so findings need a pointer.
-    ``seats``: every seat that must agree, also one without a counting review. ``renamed_from``: new path to old.
+    ``seats``: every seat that must agree, also one without a counting review. ``renamed_from``: new path to its first name.
     """
 
     stage: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 QUEUED = "queued"
 PUBLISHING = "publishing"
@@ -63,6 +64,8 @@ class Edge:
     """``start`` to ``end`` when ``gate`` has stored open evidence; ``approval``: also a person's unused approval.
 
     ``subject``: the stage whose latest artifact the evidence must be about, or "" where there is no artifact.
+    ``rests_on``: the stage whose latest artifact must have been approved, its approval used, before a run may come back
+    behind it (`retry`, `feedback`; I3), or "".
     """
 
     start: str
@@ -70,14 +73,29 @@ class Edge:
     gate: str
     approval: bool = False
     subject: str = ""
+    rests_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """An ordered tuple of stages; everything else is derived."""
+    """An ordered tuple of stages; everything else is derived.
+
+    ``ValueError`` for stages that share a name, and for one that carries out a plan which nobody must approve (I3).
+    """
 
     name: str
     stages: tuple[Stage, ...]
+
+    def __post_init__(self) -> None:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names) or not names:
+            raise ValueError(f"workflow {self.name!r} needs stages, each with a name of its own; it has {names}")
+        for stage in self.stages:
+            if stage.drafting is Drafting.STEPS and self.plan_of(stage).approval is not Approval.ALWAYS:
+                raise ValueError(
+                    f"stage {stage.name!r} of workflow {self.name!r} carries out the document of {self.plan_of(stage).name!r}, "
+                    f"which nobody has to approve; give {self.plan_of(stage).name!r} the approval {Approval.ALWAYS.value!r}"
+                )
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -92,17 +110,21 @@ class Workflow:
     @property
     def edges(self) -> tuple[Edge, ...]:
         """All edges with their gates (table of DESIGN section 4)."""
+        return _edges(self)
+
+    def _derived(self) -> tuple[Edge, ...]:
         first, last = self.stages[0], self.stages[-1]
+        below = self._basis(last)
         found = [Edge(QUEUED, first.draft, "start")]
         for stage in self.stages:
             found += self._stage_edges(stage)
         found += [
             Edge(PUBLISHING, IN_REVIEW, "published", subject=last.name),
-            Edge(IN_REVIEW, last.draft, "feedback"),
+            Edge(IN_REVIEW, last.draft, "feedback", rests_on=below),
             Edge(IN_REVIEW, DONE, "merged"),
-            Edge(NEEDS_HUMAN, last.review, "retry"),
+            Edge(NEEDS_HUMAN, last.review, "retry", rests_on=below),
         ]
-        found += [Edge(NEEDS_HUMAN, stage.draft, "retry") for stage in self.stages]
+        found += [Edge(NEEDS_HUMAN, stage.draft, "retry", rests_on=self._basis(stage)) for stage in self.stages]
         found += [Edge(state, first.draft, "revise") for state in self._revisable()]
         living = [state for state in self.states if state not in ENDS]
         found += [Edge(state, CANCELLED, "cancel") for state in living]
@@ -123,6 +145,10 @@ class Workflow:
         if stage.approval is not Approval.ALWAYS:
             found.append(Edge(stage.review, onward, f"{stage.name}.unattended", subject=stage.name))
         return found
+
+    def _basis(self, stage: Stage) -> str:
+        earlier = self.behind_approval(stage)
+        return "" if earlier is None else earlier.name
 
     def _revisable(self) -> tuple[str, ...]:
         waiting = tuple(stage.waiting for stage in self.stages if stage.approval is not Approval.NEVER)
@@ -152,12 +178,25 @@ class Workflow:
                 return edge
         raise KeyError(f"workflow {self.name!r} has no edge {start} -> {end} by gate {gate!r}")
 
+    def plan_of(self, stage: Stage) -> Stage:
+        """The document that ``stage`` carries out: the latest one drafted before it; ``ValueError`` when there is none."""
+        for earlier in reversed(self.stages[: self.stages.index(stage)]):
+            if earlier.drafting is Drafting.DOCUMENT:
+                return earlier
+        raise ValueError(f"no document stands before stage {stage.name!r} of workflow {self.name!r}; put one there")
+
     def behind_approval(self, stage: Stage) -> Stage | None:
         """The latest earlier stage that always needs a person: what ``stage`` rests on."""
         for earlier in reversed(self.stages[: self.stages.index(stage)]):
             if earlier.approval is Approval.ALWAYS:
                 return earlier
         return None
+
+
+@lru_cache(maxsize=32)
+def _edges(workflow: Workflow) -> tuple[Edge, ...]:
+    """Derived once: every transition looks its edge up."""
+    return workflow._derived()  # noqa: SLF001 - the same module's
 
 
 def holds_slot(state: str) -> bool:

@@ -13,6 +13,8 @@ from bot.domain.subject import canonical
 from bot.gates.touched import touched_lines, value_changed
 
 MIN_QUOTE_CHARACTERS = 8
+MOST_FOUND = 1_000
+"""Characters of what stood at a place that the record of a decision keeps."""
 _LINE_END_SPACE = " \t\r"
 _ARRAY_INDEX = re.compile(r"0|[1-9][0-9]*")
 _BAD_ESCAPE = re.compile(r"~(?![01])")
@@ -42,6 +44,26 @@ def quote_problem(quote: str) -> str:
 def contains(text: str, quote: str) -> bool:
     """Whether ``quote`` stands in ``text``; white space at line ends is the only tolerance."""
     return _trimmed(quote).rstrip("\n") in _trimmed(text)
+
+
+def lines_with(text: str, quote: str) -> frozenset[int]:
+    """1-based lines of ``text`` on which ``quote`` stands, every occurrence; what `contains` finds."""
+    within, wanted = _trimmed(text), _trimmed(quote).rstrip("\n")
+    found: set[int] = set()
+    at = within.find(wanted) if wanted else -1
+    line, counted = 1, 0
+    while at >= 0:
+        line += within.count("\n", counted, at)
+        counted = at
+        found.update(range(line, line + wanted.count("\n") + 1))
+        at = within.find(wanted, at + 1)
+    return frozenset(found)
+
+
+def occurrences(trimmed: str, quote: str) -> int:
+    """How often ``quote`` stands in a text whose line ends are ``trimmed`` of white space, overlaps aside."""
+    wanted = _trimmed(quote).rstrip("\n")
+    return trimmed.count(wanted) if wanted.strip() else 0
 
 
 def _trimmed(text: str) -> str:
@@ -130,7 +152,8 @@ class Proofs:
 
     ``lines_of``: lines of a path at the revision under review (a plan: at base). ``document``: the JSON value that
     pointers lead into, None where there is none. ``earlier_lines``, ``earlier_document``: the same by the revision at
-    which a finding was raised; ``KeyError`` from them means that this revision is not at hand.
+    which a finding was raised or settled; a revision that is not in them is not at hand. ``renamed_from``: new path to
+    first path, over all revisions.
     """
 
     lines_of: LinesOf
@@ -138,6 +161,9 @@ class Proofs:
     redact: Redact = _same
     earlier_lines: Mapping[str, LinesOf] = field(default_factory=dict)
     earlier_document: Mapping[str, Any] = field(default_factory=dict)
+    renamed_from: Mapping[str, str] = field(default_factory=dict)
+    _touched: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
+    _texts: dict[tuple[str, str | None], str | None] = field(default_factory=dict, repr=False, compare=False)
 
     def problem(self, piece: Evidence) -> str:
         """Why ``piece`` is not proven, "" when it is."""
@@ -165,10 +191,65 @@ class Proofs:
     def _untouched_lines(self, piece: Citation, since: str) -> str:
         if since not in self.earlier_lines:
             return f"the files of revision {since[:8]} are not at hand"
-        before = self.earlier_lines[since](piece.path)
         now = self.lines_of(piece.path) or ()
-        touched = touched_lines(before, now, piece.path)
-        if any(line in touched for line in range(piece.start_line, piece.end_line + 1)):
+        change = (piece.path, since)
+        if change not in self._touched:
+            before = self._lines(piece.path, self.earlier_lines[since])
+            self._touched[change] = touched_lines(before, now, piece.path)
+        touched = self._touched[change]
+        # The quote's own lines count: a wide range around a quote that nobody touched shows nothing.
+        cited = "\n".join(now[piece.start_line - 1 : piece.end_line])
+        quoted = lines_with(self.redact(cited), self.redact(piece.quote))
+        if any(piece.start_line + line - 1 in touched for line in quoted):
             return ""
         place = f"{shown(piece.path)}:{piece.start_line}-{piece.end_line}"
-        return f"no line of {place} changed since the finding was raised, white space and comments aside"
+        return f"no quoted line of {place} changed since the finding was raised, white space and comments aside"
+
+    def times(self, piece: Mapping[str, Any], at: str | None) -> int | None:
+        """How often the quote of a recorded ``piece`` stands in its file or value at revision ``at`` (None: under review).
+
+        Renames are followed. None when that revision is not at hand.
+        """
+        quote = self.redact(str(piece["quote"]))
+        if "pointer" in piece:
+            if at is not None and at not in self.earlier_document:
+                return None
+            document = self.document if at is None else self.earlier_document[at]
+            problem = verify_pointer(Pointed(pointer=str(piece["pointer"]), quote=quote), document, self.redact)
+            return 0 if problem else 1
+        if at is not None and at not in self.earlier_lines:
+            return None
+        place = (str(piece["path"]), at)
+        if place not in self._texts:
+            lines = self._lines(place[0], self.lines_of if at is None else self.earlier_lines[at])
+            self._texts[place] = None if lines is None else _trimmed(self.redact("\n".join(lines)))
+        text = self._texts[place]
+        return 0 if text is None else occurrences(text, quote)
+
+    def is_gone(self, path: str) -> bool:
+        """Whether there is no such text file under review, by none of the names that renames gave it."""
+        return self._lines(path, self.lines_of) is None
+
+    def found(self, piece: Mapping[str, Any], limit: int = MOST_FOUND) -> str:
+        """What stands at the place of a recorded ``piece`` and was compared with its quote, redacted, cut to ``limit``."""
+        if "pointer" in piece:
+            try:
+                value = resolve_pointer(str(piece["pointer"]), self.document)
+            except Unresolved:
+                return ""
+            text = value if isinstance(value, str) else canonical(value).decode()
+        else:
+            path = str(piece["path"])
+            lines = None if path_problem(path) else self.lines_of(path)
+            text = "\n".join((lines or ())[int(piece["start_line"]) - 1 : int(piece["end_line"])])
+        return self.redact(text)[:limit]
+
+    def _lines(self, path: str, lines_of: LinesOf) -> Sequence[str] | None:
+        """Lines of the file at another revision, by whichever of its names it had there."""
+        first = self.renamed_from.get(path, path)
+        others = (name for name, root in self.renamed_from.items() if root == first)
+        for name in dict.fromkeys((path, *others, first)):
+            found = None if path_problem(name) else lines_of(name)
+            if found is not None:
+                return found
+        return None

@@ -107,7 +107,7 @@ class Drafting:
 
     def steps(self, tx: Transaction, run: r.Run, stage: Stage) -> r.Run:
         """The plan's steps in waves: independent ones side by side, each wave from the merged tree of the one before."""
-        plan_row = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
+        plan_row = tx.journal.subject(run.id, workflow_of(run).plan_of(stage).name)
         assert plan_row is not None
         plan = PlanSubject.model_validate_json(self.desk.artifacts.get(run.installation_id, plan_row.sha256))
         number = run.rounds[stage.name]
@@ -172,7 +172,7 @@ class Drafting:
         if row is None:
             return ""
         subject = CodeSubject.model_validate_json(self.desk.artifacts.get(run.installation_id, row.sha256))
-        plan = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
+        plan = tx.journal.subject(run.id, workflow_of(run).plan_of(stage).name)
         return subject.patch_sha256 if plan is not None and plan.sha256 == subject.plan_sha256 else ""
 
     def _step_job(

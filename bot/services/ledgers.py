@@ -3,43 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from bot.domain.ledger import Ledger, LedgerEvent, LedgerFinding, ReviewedSubject, open_ids, quarrel, reviewed
+from bot.domain.ledger import (
+    EvidenceJson,
+    Ledger,
+    Notice,
+    ReviewedSubject,
+    open_ids,
+    quarrel,
+    reviewed,
+)
 from bot.domain.ledger_people import CiFinding, HumanFinding, Occasion, add_ci, add_human
-from bot.domain.ledger_round import settle
+from bot.domain.ledger_round import admit, settle
 from bot.domain.ledger_submissions import AdmissionRound, SeatSubmissions
 from bot.domain.review import Category, Review, Severity
 from bot.domain.snapshot import Snapshot
 from bot.domain.subject import PlanSubject
-from bot.domain.work import CodeSubject, Patch
+from bot.domain.work import CodeSubject
 from bot.domain.workflow import Drafting, Stage
-from bot.gates.evidence import Proofs, lines_in
+from bot.gates.evidence import Proofs
 from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.services.desk import Desk, workflow_of
+from bot.services.ledger_rows import event_of, event_row, finding_of, row_of, told, view_of
+from bot.services.revisions import Revisions
 from bot.wording.view import FindingView
+
+FILE_MODES: Final = frozenset({"100644", "100755"})
+_NOTHING: Final = Review(verdict="changes_requested")
 
 
 @dataclass(frozen=True, slots=True)
 class SeatAnswer:
-    """What one seat came to: its last valid submission, the ones before it, and the places it judged without opening them."""
+    """What one seat came to: its last valid submission, the ones before it, and the places it judged without opening them.
+
+    ``model``: which one answered; ``refused``: its name when it declined.
+    """
 
     seat: str
     review: Review | None
     dropped: tuple[Review, ...]
     uncovered: tuple[str, ...]
     problem: str
+    refused: str = ""
+    model: str = ""
 
     @property
     def counts(self) -> bool:
-        """Whether it is a review at all: an approval of what was never opened is none."""
-        return self.review is not None and not (self.review.verdict == "approve" and self.uncovered)
+        """Whether it is a review at all: an approval of what was never opened is none, unless it raises something itself."""
+        review = self.review
+        return review is not None and (review.verdict != "approve" or not self.uncovered or bool(review.findings))
 
     @property
     def why_not(self) -> str:
         """Why it does not count."""
+        if self.refused:
+            return f"its model {self.refused} refused to review"
         if self.review is None:
             return self.problem or "no valid submission"
         return "it approves what it never opened: " + "; ".join(self.uncovered[:5])
@@ -47,12 +68,16 @@ class SeatAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A round's result: what is open in this stage, what each seat leaves open, and the quarrel when there is no convergence."""
+    """A round's result: what is open in this stage, what each seat leaves open, and the quarrel when there is no convergence.
+
+    ``refused``: seat, finding and sentence of each resolution that the law did not take.
+    """
 
     open_findings: tuple[str, ...]
     leaves_open: dict[str, tuple[str, ...]]
     quarrel: str
     history: list[dict[str, Any]]
+    refused: list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +88,30 @@ class Ledgers:
 
     def load(self, tx: Transaction, run: r.Run) -> Ledger:
         """The run's ledger."""
-        findings = tuple(_finding(row) for row in tx.ledger.findings(run.id))
-        events = tuple(_event(row) for row in tx.ledger.events(run.id))
+        findings = tuple(finding_of(row) for row in tx.ledger.findings(run.id))
+        events = tuple(event_of(row) for row in tx.ledger.events(run.id))
         return Ledger(findings, events)
 
-    def save(self, tx: Transaction, run: r.Run, before: Ledger, after: Ledger) -> None:
-        """Write what changed."""
+    def save(
+        self,
+        tx: Transaction,
+        run: r.Run,
+        before: Ledger,
+        after: Ledger,
+        found: Callable[[EvidenceJson], str] | None = None,
+    ) -> None:
+        """Write what changed. ``found``: what stands at a piece's place, kept beside it: that is what was compared."""
         now = self.desk.clock.now()
         known = {finding.id: finding for finding in before.findings}
         changed = [
-            _row(run.id, index + 1, finding)
+            row_of(run.id, index + 1, finding)
             for index, finding in enumerate(after.findings)
             if known.get(finding.id) != finding
         ]
         fresh = after.events[len(before.events) :]
-        events = [_event_row(run.id, len(before.events) + index + 1, event, now) for index, event in enumerate(fresh)]
+        events = [
+            event_row(run.id, len(before.events) + index + 1, event, now, found) for index, event in enumerate(fresh)
+        ]
         tx.ledger.put(changed, events)
         for event in fresh:
             body = {
@@ -87,13 +121,47 @@ class Ledgers:
                 "to": event.to_status,
                 "reason": event.reason,
                 "revision": event.revision,
+                "problems": [why for why in event.compared if why],
             }
             tx.journal.audit(at=now, kind="finding", subject=f"{run.id}:{event.finding}", body=body)
 
     def admit(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, answers: Sequence[SeatAnswer]) -> Admitted:
         """Apply a round of reviews by the ledger's law."""
         before = self.load(tx, run)
-        snapshot = self.desk.snapshot(run)
+        round_, proofs = self._round(run, stage, subject, before, answers)
+        admission = settle(before, round_, proofs)
+        self.save(tx, run, before, admission.ledger, proofs.found)
+        self._note(tx, run, round_, admission.notices)
+        memory = reviewed(admission.ledger, round_.round, subject)
+        fresh = int(run.known.get("fresh", {}).get(stage.name, 0))
+        # A round that is judged twice, because a seat got a new context, is one review.
+        kept = [
+            one
+            for one in run.known.get("history", {}).get(stage.name, [])
+            if one["round"] > fresh and one["round"] != memory.round
+        ]
+        history = [*kept, {"round": memory.round, "subject": subject, "open": sorted(memory.open_fingerprints)}]
+        past = [ReviewedSubject(one["round"], one["subject"], frozenset(one["open"])) for one in history]
+        opened = tuple(one.id for one in admission.ledger.findings if one.status == "open" and one.stage == stage.name)
+        refused = [[one.seat, one.finding, one.sentence] for one in admission.notices]
+        return Admitted(opened, admission.leaves_open, quarrel(admission.ledger, past) or "", history, refused)
+
+    def record_unproven(
+        self, tx: Transaction, run: r.Run, stage: Stage, subject: str, answers: Sequence[SeatAnswer]
+    ) -> None:
+        """Keep what reviews that do not count could not prove; nothing else of them counts."""
+        before = self.load(tx, run)
+        emptied = [
+            replace(one, review=_NOTHING, dropped=(*([one.review] if one.review else []), *one.dropped))
+            for one in answers
+        ]
+        round_, proofs = self._round(run, stage, subject, before, emptied)
+        self.save(tx, run, before, admit(before, round_, proofs).ledger, proofs.found)
+
+    def _round(
+        self, run: r.Run, stage: Stage, subject: str, before: Ledger, answers: Sequence[SeatAnswer]
+    ) -> tuple[AdmissionRound, Proofs]:
+        proofs = Revisions(self.desk).proofs(run, stage, subject, before)
         round_ = AdmissionRound(
             stage=stage.name,
             round=run.rounds[stage.name],
@@ -103,17 +171,19 @@ class Ledgers:
             ),
             seats=tuple(one.seat for one in answers),
             on_document=stage.drafting is Drafting.DOCUMENT,
-            financial_risk=tuple(snapshot.config.financial_risk),
+            financial_risk=tuple(self.desk.snapshot(run).config.financial_risk),
+            renamed_from=proofs.renamed_from,
         )
-        admission = settle(before, round_, self._proofs(run, stage, subject, before))
-        self.save(tx, run, before, admission.ledger)
-        memory = reviewed(admission.ledger, round_.round, subject)
-        fresh = int(run.known.get("fresh", {}).get(stage.name, 0))
-        kept = [one for one in run.known.get("history", {}).get(stage.name, []) if one["round"] > fresh]
-        history = [*kept, {"round": memory.round, "subject": subject, "open": sorted(memory.open_fingerprints)}]
-        past = [ReviewedSubject(one["round"], one["subject"], frozenset(one["open"])) for one in history]
-        opened = tuple(one.id for one in admission.ledger.findings if one.status == "open" and one.stage == stage.name)
-        return Admitted(opened, admission.leaves_open, quarrel(admission.ledger, past) or "", history)
+        return round_, proofs
+
+    def _note(self, tx: Transaction, run: r.Run, round_: AdmissionRound, notices: Sequence[Notice]) -> None:
+        """What a reviewer asked for and did not get is on record, too."""
+        for one in notices:
+            body = {"seat": one.seat, "finding": one.finding, "refused": one.sentence, "round": round_.round}
+            body["revision"] = round_.revision
+            tx.journal.audit(
+                at=self.desk.clock.now(), kind="finding.refused", subject=f"{run.id}:{one.finding}", body=body
+            )
 
     def add_outside(self, tx: Transaction, run: r.Run, stage: Stage, found: Sequence[dict[str, Any]]) -> None:
         """People's review comments and failing checks, as the `github` worker read them."""
@@ -134,7 +204,7 @@ class Ledgers:
                     category=Category.CORRECTNESS,
                     title=str(one["title"]),
                     claim=str(one["claim"]),
-                    evidence=(),
+                    evidence=Revisions(self.desk).commented(run, subject, one),
                 )
                 ledger = add_human(ledger, occasion, said).ledger
         self.save(tx, run, before, ledger)
@@ -148,56 +218,14 @@ class Ledgers:
             stage=stage.name, round=run.rounds.get(stage.name, 0), revision="" if subject is None else subject.sha256
         )
 
-    def _proofs(self, run: r.Run, stage: Stage, subject: str, ledger: Ledger) -> Proofs:
-        """Evidence is looked up in the very tree and document under review; older revisions by their own artifacts."""
-        redact = self._redact
-        revisions = {
-            finding.revision for finding in ledger.findings if finding.stage == stage.name and finding.revision
-        }
-        if stage.drafting is Drafting.DOCUMENT:
-            snapshot = self.desk.snapshot(run)
-            tree = self.desk.tree(run, snapshot)
-            document = self._plan_json(run, subject)
-            earlier = {one: self._plan_json(run, one) for one in revisions}
-            lines = self._lines_of(tree)
-            return Proofs(lines, document, redact, dict.fromkeys(revisions, lines), earlier)
-        code = CodeSubject.model_validate(self.desk.load(run, subject))
-        self.load_trees(run, code)
-        trees = {}
-        for one in revisions:
-            older = CodeSubject.model_validate(self.desk.load(run, one))
-            self.load_trees(run, older)
-            trees[one] = self._lines_of(older.tree)
-        return Proofs(self._lines_of(code.tree), None, redact, trees, {})
-
-    def _redact(self, text: str) -> str:
-        return self.desk.redactor.redact(text).text
-
-    def _plan_json(self, run: r.Run, subject: str) -> Any:
-        found: dict[str, Any] = self.desk.load(run, subject)
-        return found["plan"]
-
-    def _lines_of(self, tree: str) -> Callable[[str], list[str] | None]:
-        def lines(path: str) -> list[str] | None:
-            data = self.desk.trees.read(tree, path)
-            if data is None or b"\0" in data:
-                return None
-            # Secrets span lines, so the file is redacted whole, as the model saw it.
-            return lines_in(self._redact(data.decode("utf-8", "surrogateescape")))
-
-        return lines
-
     def load_trees(self, run: r.Run, code: CodeSubject) -> None:
         """Base and head of a code subject into the tree store, which may have lost them; base may be an earlier snapshot's."""
-        name = str(run.known.get("bases", {}).get(code.base_tree, run.snapshot_sha256))
-        self.desk.tree(run, Snapshot.model_validate_json(self.desk.artifacts.get(run.installation_id, name)))
-        patch = Patch.model_validate_json(self.desk.artifacts.get(run.installation_id, code.patch_sha256))
-        self.desk.trees.apply(patch)
+        Revisions(self.desk).load_trees(run, code)
 
     def as_feedback(self, tx: Transaction, run: r.Run, stage: str) -> list[str]:
         """Open findings as a drafter is told of them: data with its origin, one paragraph each."""
         return [
-            _told(finding)
+            told(finding)
             for finding in self.load(tx, run).findings
             if finding.status == "open" and finding.stage == stage
         ]
@@ -212,6 +240,11 @@ class Ledgers:
         shown = [
             finding for finding in self.load(tx, run).findings if finding.stage == stage and not finding.is_unproven
         ]
+        refused: dict[str, str] = {
+            name: sentence
+            for by, name, sentence in run.known.get("resolutions_refused", {}).get(stage, [])
+            if by == seat
+        }
         return [
             {
                 "id": one.id,
@@ -223,6 +256,7 @@ class Ledgers:
                 "evidence": [{key: value for key, value in piece.items() if key != "key"} for piece in one.evidence],
                 "raised_by_you": seat in one.raised_by,
                 "reason": one.reason,
+                **({"your_last_answer_was_refused": refused[one.id]} if one.id in refused else {}),
             }
             for one in shown
         ]
@@ -237,7 +271,8 @@ class Ledgers:
 
     def approved_paths(self, tx: Transaction, run: r.Run) -> frozenset[str]:
         """Paths that the approved plan names."""
-        row = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
+        workflow = workflow_of(run)
+        row = tx.journal.subject(run.id, workflow.plan_of(workflow.stages[-1]).name)
         return frozenset() if row is None else PlanSubject.model_validate(self.desk.load(run, row.sha256)).plan.paths
 
     def summaries(self, tx: Transaction, run: r.Run) -> list[tuple[str, str]]:
@@ -260,116 +295,3 @@ class Ledgers:
 def snapshot_notes(snapshot: Snapshot) -> tuple[str, ...]:
     """What the run must say about its snapshot."""
     return snapshot.notes
-
-
-def view_of(finding: LedgerFinding) -> FindingView:
-    """A finding for the wording: its first citation or pointer is its place."""
-    cited = next((piece for piece in finding.evidence if "path" in piece), {})
-    pointed = next((piece for piece in finding.evidence if "pointer" in piece), {})
-    return FindingView(
-        id=finding.id,
-        status=finding.status,
-        severity=finding.severity.value,
-        category=finding.category.value,
-        title=finding.title,
-        claim=finding.claim,
-        reason=finding.reason,
-        raised_by=finding.raised_by,
-        source=finding.source,
-        round=finding.round,
-        path=str(cited.get("path", "")),
-        start_line=int(cited.get("start_line", 0)),
-        end_line=int(cited.get("end_line", 0)),
-        quote=str((cited or pointed).get("quote", "")),
-        pointer=str(pointed.get("pointer", "")),
-        suggestion=finding.suggestion or "",
-        unproven=finding.is_unproven,
-        concern=finding.concern,
-    )
-
-
-def _told(finding: LedgerFinding) -> str:
-    places = "; ".join(
-        f"{piece['path']}:{piece['start_line']}-{piece['end_line']}" if "path" in piece else f"plan {piece['pointer']}"
-        for piece in finding.evidence
-    )
-    advice = f" Suggestion: {finding.suggestion}" if finding.suggestion else ""
-    return f"{finding.id} ({finding.severity.value}, {finding.category.value}, {places or 'no place'}): {finding.title}. {finding.claim}{advice}"
-
-
-def _finding(row: r.FindingRow) -> LedgerFinding:
-    return LedgerFinding(
-        id=row.id,
-        stage=row.stage,
-        round=row.round,
-        status=row.status,  # type: ignore[arg-type]  # the column holds one of the law's words
-        severity=Severity(row.severity),
-        category=Category(row.category),
-        title=row.title,
-        claim=row.claim,
-        evidence=tuple(row.evidence),
-        suggestion=row.suggestion or None,
-        fingerprint=row.fingerprint,
-        raised_by=tuple(row.raised_by),
-        source=row.source,  # type: ignore[arg-type]  # the column holds one of the law's words
-        revision=row.revision,
-        reason=row.reason,
-        **row.extra,
-    )
-
-
-def _row(run_id: str, seq: int, finding: LedgerFinding) -> r.FindingRow:
-    return r.FindingRow(
-        run_id=run_id,
-        id=finding.id,
-        seq=seq,
-        stage=finding.stage,
-        round=finding.round,
-        status=finding.status,
-        reason=finding.reason,
-        severity=finding.severity.value,
-        category=finding.category.value,
-        title=finding.title,
-        claim=finding.claim,
-        evidence=list(finding.evidence),
-        suggestion=finding.suggestion or "",
-        fingerprint=finding.fingerprint,
-        raised_by=list(finding.raised_by),
-        source=finding.source,
-        revision=finding.revision,
-        extra={
-            "concern": finding.concern,
-            "settled_by": finding.settled_by,
-            "settled_at": finding.settled_at,
-            "by_person": finding.by_person,
-        },
-    )
-
-
-def _event(row: r.FindingEventRow) -> LedgerEvent:
-    return LedgerEvent(
-        finding=row.finding_id,
-        who=row.who,
-        round=row.round,
-        revision=row.revision,
-        from_status=row.from_status,  # type: ignore[arg-type]  # the column holds one of the law's words
-        to_status=row.to_status,  # type: ignore[arg-type]  # the column holds one of the law's words
-        reason=row.reason,
-        evidence=tuple(row.evidence),
-    )
-
-
-def _event_row(run_id: str, seq: int, event: LedgerEvent, at: int) -> r.FindingEventRow:
-    return r.FindingEventRow(
-        run_id=run_id,
-        seq=seq,
-        finding_id=event.finding,
-        at=at,
-        who=event.who,
-        round=event.round,
-        revision=event.revision,
-        from_status=event.from_status,
-        to_status=event.to_status,
-        reason=event.reason,
-        evidence=list(event.evidence),
-    )

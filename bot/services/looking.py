@@ -19,6 +19,7 @@ from bot.policy.exposure import exposures
 from bot.ports import records as r
 from bot.ports.github import FetchedBase, GitHubReader, GitHubRefused, IssueState, Permission, Place, ThreadComment
 from bot.services.desk import Desk
+from bot.services.documents import document_stage
 from bot.wording.neutral import hidden_characters, strip_hidden
 
 CONFIG_PATH = ".github/conductor.yml"
@@ -290,7 +291,7 @@ class Looking:
         if head is None or head == snapshot.base_commit:
             return ()
         with self.desk.storage.read() as tx:
-            row = tx.journal.subject(run.id, "plan")
+            row = tx.journal.subject(run.id, document_stage(tx, run).name)
         if row is None:
             return ()
         plan = PlanSubject.model_validate(self.desk.load(run, row.sha256)).plan

@@ -6,6 +6,7 @@ are known, so confirming one makes the next possible. The sender is `bot.service
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,13 +35,16 @@ from bot.policy.decide import publishing_needs_person
 from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.services.desk import Desk, halt, is_over, text_hash, workflow_of
+from bot.services.documents import document, document_stage
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes, payload_of
+from bot.services.revisions import Revisions
 from bot.services.slots import valid_approval
 from bot.services.surfaces import Surfaces, confirmed, surface
 from bot.wording import checks, labels, mentions, titles
 from bot.wording.bodies import plan_body, result_body
 from bot.wording.status import RunView, status_comment
+from bot.wording.view import FindingView
 
 PLAN_CHECK = "Conductor: plan"
 LEDGER_CHECK = "Conductor: review ledger"
@@ -226,9 +230,8 @@ class Publishing:
         return replace(run, known=known)
 
     def _on_branch(self, tx: Transaction, run: r.Run) -> r.Run:
-        first = workflow_of(run).stages[0]
         judged = str(run.known.get("judged", {}).get("gate", ""))
-        if not run.known.get("branch_wanted") and not judged.startswith(f"{first.name}."):
+        if not run.known.get("branch_wanted") and not judged.endswith(".review"):
             return run
         run = replace(run, known={**run.known, "branch_wanted": True})
         run = self._branch(tx, run)
@@ -318,8 +321,7 @@ class Publishing:
         ]
 
     def _plan(self, tx: Transaction, run: r.Run) -> tuple[str, PlanSubject] | None:
-        row = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
-        return None if row is None else (row.sha256, PlanSubject.model_validate(self.desk.load(run, row.sha256)))
+        return document(self.desk, tx, run)
 
     def _pull(self, tx: Transaction, run: r.Run) -> r.Run:
         plan = self._plan(tx, run)
@@ -333,7 +335,7 @@ class Publishing:
         snapshot = self.desk.snapshot(run)
         if subject is not None and self._shows_result(run, subject.sha256, plan[0]):
             wanted = f"result:{subject.sha256[:16]}"
-        elif not self._may_show_plan(run, plan[0]):
+        elif not self._may_show_plan(tx, run, plan[0]):
             return run
         if surface(run, "body").content == wanted:
             return run
@@ -344,7 +346,7 @@ class Publishing:
                 run_id=run.id,
                 findings=findings,
                 summaries=self.ledgers.summaries(tx, run),
-                notes=snapshot.notes,
+                notes=(*snapshot.notes, *_review_notes(run)),
                 approver=str(run.known.get("approver", "")),
             )
         else:
@@ -354,7 +356,7 @@ class Publishing:
                 run_id=run.id,
                 findings=findings,
                 spent=run.spent_micro_dollars,
-                notes=snapshot.notes,
+                notes=(*snapshot.notes, *_review_notes(run)),
             )
         write: Write
         if run.known.get("pull"):
@@ -380,10 +382,10 @@ class Publishing:
             return False
         return CodeSubject.model_validate(self.desk.load(run, subject)).plan_sha256 == plan
 
-    def _may_show_plan(self, run: r.Run, plan: str) -> bool:
+    def _may_show_plan(self, tx: Transaction, run: r.Run, plan: str) -> bool:
         """Only a plan that passed its gate and its reviewers is shown; a later draft waits until it has."""
-        first = workflow_of(run).stages[0]
-        return run.state == first.waiting or (run.state == first.review and _passed(run, f"{first.name}.review", plan))
+        stage = document_stage(tx, run)
+        return run.state == stage.waiting or (run.state == stage.review and _passed(run, f"{stage.name}.review", plan))
 
     def _checks(self, tx: Transaction, run: r.Run) -> r.Run:
         head = str(run.known.get("head", ""))
@@ -412,17 +414,18 @@ class Publishing:
             run.state == stage.waiting
             or (run.state == stage.review and _passed(run, f"{stage.name}.review", code.sha256))
         )
-        approval = valid_approval(tx, run, workflow_of(run).stages[0].name)
+        asked = document_stage(tx, run).name
+        approval = valid_approval(tx, run, asked)
         if run.state == CANCELLED:
             fields, mark = checks.plan_closed(run.halt_reason), "closed"
         elif asks_diff and code is not None:
             fields, mark = checks.diff_waiting(code.sha256, self._diff(run, code.sha256)), code.sha256[:16]
         elif approval is not None:
             fields, mark = checks.plan_approved(plan[1], plan[0], approval.by_login), f"approved:{plan[0][:16]}"
-        elif self._may_show_plan(run, plan[0]):
+        elif self._may_show_plan(tx, run, plan[0]):
             fields, mark = checks.plan_waiting(plan[1], plan[0]), plan[0][:16]
         else:
-            fields, mark = checks.plan_changing(), f"changing:{run.rounds.get(workflow_of(run).stages[0].name, 0)}"
+            fields, mark = checks.plan_changing(), f"changing:{run.rounds.get(asked, 0)}"
         return self._keep_check(tx, run, "plan", PLAN_CHECK, head, fields, f"{mark}:{run.state == NEEDS_HUMAN}")
 
     def _diff(self, run: r.Run, subject: str) -> str:
@@ -431,50 +434,46 @@ class Publishing:
         return self.desk.trees.diff_text(code.base_tree, code.tree)
 
     def _ledger_check(self, tx: Transaction, run: r.Run, head: str) -> r.Run:
-        findings = self.ledgers.views(tx, run)
-        published = str(run.known.get("published", ""))
-        annotated = bool(published) and head == run.known.get("code_head")
-        fields, annotations = checks.ledger(
-            findings,
-            over=run.halt_reason if run.state == CANCELLED else "",
-            annotate=annotated,
-            paths=self._published_lines(tx, run) if annotated else {},
-        )
-        mark = text_hash(str(sorted((one.id, one.status, one.round) for one in findings)) + str(run.state == CANCELLED))
-        first, rest = annotations[:ANNOTATIONS_A_REQUEST], annotations[ANNOTATIONS_A_REQUEST:]
-        if first:
-            fields = {**fields, "output": {**fields["output"], "annotations": first}}
+        """The ledger on a head of ours. GitHub adds annotations and never removes one, so each goes once a head."""
+        findings, notes = self.ledgers.views(tx, run), _review_notes(run)
+        over = run.halt_reason if run.state == CANCELLED else ""
+        fields, _ = checks.ledger(findings, over=over, annotate=False, paths={}, notes=notes)
+        told = sorted((one.id, one.status, one.round) for one in findings)
+        mark = text_hash(f"{told}{run.state == CANCELLED}" + "".join(notes))
+        waiting = self._unannotated(tx, run, head, findings)
+        if surface(run, f"check:ledger:{head[:12]}").version == 0:
+            first, waiting = waiting[:ANNOTATIONS_A_REQUEST], waiting[ANNOTATIONS_A_REQUEST:]
+            if first:
+                fields["output"]["annotations"] = [checks.annotation(one) for one in first]
+                run = _annotated(run, head, first)
         run = self._keep_check(tx, run, "ledger", LEDGER_CHECK, head, fields, mark)
-        return self._more_annotations(tx, run, head, fields, rest)
+        return self._more_annotations(tx, run, head, fields, waiting)
 
-    def _published_lines(self, tx: Transaction, run: r.Run) -> dict[str, int]:
-        """Paths of the published tree with their number of lines: annotations stand only at places that exist."""
+    def _unannotated(self, tx: Transaction, run: r.Run, head: str, findings: list[FindingView]) -> list[FindingView]:
+        """Findings that stand on lines of the published head and are not annotated there; before publishing there are none."""
         subject = tx.journal.subject(run.id, workflow_of(run).stages[-1].name)
-        assert subject is not None
-        code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
-        self.ledgers.load_trees(run, code)
-        found: dict[str, int] = {}
-        for finding in self.ledgers.views(tx, run):
-            if finding.path and finding.path not in found:
-                data = self.desk.trees.read(code.tree, finding.path)
-                if data is not None:
-                    found[finding.path] = data.count(b"\n") + (0 if data.endswith(b"\n") else 1)
-        return found
+        if subject is None or not run.known.get("published") or head != run.known.get("code_head"):
+            return []
+        code = CodeSubject.model_validate(self.desk.load(run, str(run.known["published"])))
+        placed, paths = Revisions(self.desk).placed(run, code, findings)
+        sent = run.known.get("annotated", {}).get(head[:12], [])
+        return [one for one in checks.annotatable(placed, paths) if one.id not in sent]
 
     def _more_annotations(
-        self, tx: Transaction, run: r.Run, head: str, fields: dict[str, Any], rest: list[dict[str, Any]]
+        self, tx: Transaction, run: r.Run, head: str, fields: dict[str, Any], waiting: list[FindingView]
     ) -> r.Run:
         check = run.known.get("checks", {}).get(f"ledger:{head[:12]}")
-        if not rest or not check:
+        if not waiting or not check:
             return run
         output = {key: fields["output"][key] for key in ("title", "summary")}
-        for start in range(0, len(rest), ANNOTATIONS_A_REQUEST):
-            part = rest[start : start + ANNOTATIONS_A_REQUEST]
+        for start in range(0, len(waiting), ANNOTATIONS_A_REQUEST):
+            part = waiting[start : start + ANNOTATIONS_A_REQUEST]
+            notes = [checks.annotation(one) for one in part]
             write = CheckRunUpdate(
-                self._repository(tx, run), run.branch, int(check), {"output": {**output, "annotations": part}}
+                self._repository(tx, run), run.branch, int(check), {"output": {**output, "annotations": notes}}
             )
-            self.outboxes.stage(tx, run, write, f"{run.id}:annotations:{head[:12]}:{start}")
-        return run
+            self.outboxes.stage(tx, run, write, f"{run.id}:annotations:{head[:12]}:{part[0].id}")
+        return _annotated(run, head, waiting)
 
     def _keep_check(
         self, tx: Transaction, run: r.Run, short: str, name: str, head: str, fields: dict[str, Any], mark: str
@@ -549,7 +548,7 @@ class Publishing:
 
     def _view(self, tx: Transaction, run: r.Run) -> RunView:
         stage = workflow_of(run).stage_of(run.state)
-        plan = tx.journal.subject(run.id, workflow_of(run).stages[0].name)
+        plan = tx.journal.subject(run.id, document_stage(tx, run).name)
         findings = self.ledgers.views(tx, run)
         notes = self.desk.snapshot(run).notes if run.snapshot_sha256 else ()
         return RunView(
@@ -576,6 +575,21 @@ def _passed(run: r.Run, gate: str, subject: str) -> bool:
     """Whether the last review that passed was of this very subject, by this gate."""
     judged = run.known.get("judged", {})
     return judged.get("gate") == gate and str(judged["of"]).split(":")[2] == subject
+
+
+def _annotated(run: r.Run, head: str, findings: Sequence[FindingView]) -> r.Run:
+    """Remember which findings were annotated on a head."""
+    sent = run.known.get("annotated", {})
+    names = [*sent.get(head[:12], []), *(one.id for one in findings)]
+    return replace(run, known={**run.known, "annotated": {**sent, head[:12]: names}})
+
+
+def _review_notes(run: r.Run) -> list[str]:
+    """Reviews that failed because a model refused, as people are told of them."""
+    return [
+        checks.review_refused(one["seat"], int(one["round"]), one["model"], one["instead"])
+        for one in run.known.get("refusals", [])
+    ]
 
 
 def _plain_key(run: r.Run) -> str:

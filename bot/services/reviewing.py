@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.services.desk import Desk, ask, halt, new_job, record_gate, take_edge, 
 from bot.services.drafting import next_round, rounds_left, rounds_used
 from bot.services.ledgers import Ledgers, SeatAnswer
 from bot.services.publishing import Publishing
+from bot.services.slots import fresh_rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Reviewing:
         return [f"{stage.reviewer}.{seat}" for seat in range(1, count + 1)]
 
     def _review_job(self, tx: Transaction, run: r.Run, stage: Stage, seat: str, number: int, subject: str) -> r.Job:
-        tries = int(run.known.get("seat_tries", {}).get(f"{seat}:{number}", 1))
+        tries = int(run.known.get("seat_tries", {}).get(f"{stage.name}:{seat}:{number}", 1))
         key = f"{stage.name}:{number}:review:{seat}:{tries}:{self._visit(run)}"
         existing = tx.jobs.by_key(f"{run.id}:{key}")
         if existing is not None:
@@ -73,6 +75,7 @@ class Reviewing:
             "ledger": self.ledgers.for_reviewer(tx, run, stage.name, seat),
             "work_facts": run.known.get("work_facts", "") if stage.drafting is Drafting.STEPS else "",
             "plan_facts": run.known.get("plan_facts", ""),
+            "declined": [one["model"] for one in self._refusals(run, seat, stage.name, number)],
         }
         queue = QUEUE_OF[JobKind.REVIEW]
         return new_job(
@@ -83,12 +86,14 @@ class Reviewing:
         """The seat's last valid submission, with what it judged unopened."""
         name = str(job.result.get("review") or "")
         dropped = [Review.model_validate(self.desk.load(run, one)) for one in job.result.get("dropped", [])]
+        model = str(job.result.get("model", ""))
         if not name:
-            return SeatAnswer(seat, None, tuple(dropped), (), str(job.result.get("problem", "")))
+            problem, refused = str(job.result.get("problem", "")), bool(job.result.get("declined"))
+            return SeatAnswer(seat, None, tuple(dropped), (), problem, model if refused else "", model)
         review = Review.model_validate(self.desk.load(run, name))
         delivered = [Delivered.model_validate(one) for one in self.desk.load(run, str(job.result["delivered"]))]
         missing = self._uncovered(run, stage, subject, delivered)
-        return SeatAnswer(seat, review, tuple(dropped), missing, "")
+        return SeatAnswer(seat, review, tuple(dropped), missing, "", model=model)
 
     def _uncovered(self, run: r.Run, stage: Stage, subject: str, delivered: list[Delivered]) -> tuple[str, ...]:
         if stage.drafting is Drafting.DOCUMENT:
@@ -97,6 +102,25 @@ class Reviewing:
         code = CodeSubject.model_validate(self.desk.load(run, subject))
         self.ledgers.load_trees(run, code)
         return uncovered(self.desk.trees.diff(code.base_tree, code.tree), delivered)
+
+    def _refusals(self, run: r.Run, seat: str, stage: str, number: int) -> list[dict[str, Any]]:
+        """Reviews of the round that failed because a model declined, by seat."""
+        refusals: list[dict[str, Any]] = list(run.known.get("refusals", []))
+        return [one for one in refusals if (one["seat"], one["stage"], one["round"]) == (seat, stage, number)]
+
+    def _with_refusals(self, run: r.Run, stage: Stage, answers: Mapping[str, SeatAnswer]) -> r.Run:
+        """Remember which model declined to review, and which one then did: people are shown both."""
+        number = run.rounds[stage.name]
+        refusals: list[dict[str, Any]] = [dict(one) for one in run.known.get("refusals", [])]
+        for seat, answer in answers.items():
+            place = {"seat": seat, "stage": stage.name, "round": number}
+            if answer.refused:
+                refusals.append({**place, "model": answer.refused, "instead": ""})
+            elif answer.counts:
+                for one in refusals:
+                    if place.items() <= one.items() and not one["instead"]:
+                        one["instead"] = answer.model
+        return replace(run, known={**run.known, "refusals": refusals}) if refusals else run
 
     def _again(
         self,
@@ -109,9 +133,15 @@ class Reviewing:
     ) -> r.Run:
         """One new context for a seat that gave no counting review, then a person."""
         number = run.rounds[stage.name]
+        again = {seat: answers[seat] for seat in without}
+        uncounted = [answer for answer in again.values() if not answer.counts]
+        self.ledgers.record_unproven(tx, run, stage, subject, uncounted)
+        run = self._with_refusals(run, stage, again)
         tries = dict(run.known.get("seat_tries", {}))
         why = "; ".join(f"{seat}: {answers[seat].why_not}" for seat in without)
-        if any(int(tries.get(f"{seat}:{number}", 1)) >= self.desk.limits.review_attempts for seat in without):
+        if any(
+            int(tries.get(f"{stage.name}:{seat}:{number}", 1)) >= self.desk.limits.review_attempts for seat in without
+        ):
             return halt(
                 self.desk,
                 tx,
@@ -119,7 +149,7 @@ class Reviewing:
                 f"no counting review of the {stage.name} by {', '.join(without)} after two contexts: {why}",
             )
         for seat in without:
-            tries[f"{seat}:{number}"] = int(tries.get(f"{seat}:{number}", 1)) + 1
+            tries[f"{stage.name}:{seat}:{number}"] = int(tries.get(f"{stage.name}:{seat}:{number}", 1)) + 1
         run = replace(run, known={**run.known, "seat_tries": tries})
         return take_edge(
             self.desk,
@@ -134,9 +164,13 @@ class Reviewing:
 
     def _judge(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, answers: list[SeatAnswer]) -> r.Run:
         admitted = self.ledgers.admit(tx, run, stage, subject, answers)
-        run = replace(
-            run, known={**run.known, "history": {**run.known.get("history", {}), stage.name: admitted.history}}
-        )
+        run = self._with_refusals(run, stage, {answer.seat: answer for answer in answers})
+        known = {
+            **run.known,
+            "history": {**run.known.get("history", {}), stage.name: admitted.history},
+            "resolutions_refused": {**run.known.get("resolutions_refused", {}), stage.name: admitted.refused},
+        }
+        run = replace(run, known=known)
         reviews = tuple(
             SeatReview(
                 seat=answer.seat,
@@ -212,7 +246,10 @@ class Reviewing:
         """A person is asked only when the rows that show the subject are confirmed."""
         gate = str(run.known["judged"]["gate"])
         if gate.endswith(".unattended"):
-            return take_edge(self.desk, tx, run, workflow_of(run).after(stage), gate, subject=subject, attempt=attempt)
+            onward = workflow_of(run).after(stage)
+            following = workflow_of(run).stage_of(onward)
+            run = run if following is None else fresh_rounds(run, following.name)
+            return take_edge(self.desk, tx, run, onward, gate, subject=subject, attempt=attempt)
         if not self.publishing.shown(tx, run, stage, subject):
             return run
         return take_edge(self.desk, tx, run, stage.waiting, gate, subject=subject, attempt=attempt)

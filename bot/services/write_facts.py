@@ -177,7 +177,8 @@ def _code(
 ) -> WriteFacts:
     """What publishing code rests on: the plan's approval, its paths, protected paths, and the diff's approval where needed."""
     workflow = workflow_of(run)
-    plan_stage, code_stage = workflow.stages[0], workflow.stages[-1]
+    code_stage = workflow.stages[-1]
+    plan_stage = workflow.plan_of(code_stage)
     approval = valid_approval(tx, run, plan_stage.name)
     plan_row = tx.journal.subject(run.id, plan_stage.name)
     code_row = tx.journal.subject(run.id, code_stage.name)
@@ -190,8 +191,9 @@ def _code(
     patterns = (*snapshot.config.protected, *protected)
     named = plan.plan.paths
     unnamed = tuple(path for path in changed if matches_any(patterns, path) is not None and path not in named)
-    needs = code_stage.approval is Approval.BY_POLICY and publishing_needs_person(
-        desk.policies, snapshot.exposures, str(snapshot.config.publish)
+    needs = code_stage.approval is Approval.ALWAYS or (
+        code_stage.approval is Approval.BY_POLICY
+        and publishing_needs_person(desk.policies, snapshot.exposures, str(snapshot.config.publish))
     )
     covers = approval is not None and code is not None and code.plan_sha256 == plan_row.sha256
     right_tree = row.kind != "branch.update" or (code is not None and payload.get("tree") == code.tree)

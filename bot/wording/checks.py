@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bot.domain.money import dollars
 from bot.domain.subject import PlanSubject
-from bot.wording.layout import bullets, counted, hex_or_unknown, one_line, sections
+from bot.wording.layout import ROOM_BYTES, bullets, counted, hex_or_unknown, one_line, sections, size
 from bot.wording.ledger_table import is_open, ledger_table, lines, shown
 from bot.wording.neutral import code, fence, hidden_characters, plain, safe_title
 from bot.wording.view import FindingView
@@ -110,20 +110,29 @@ def not_reviewed(sha: str) -> Fields:
 
 
 def ledger(
-    findings: Sequence[FindingView], *, over: str, annotate: bool, paths: Mapping[str, int]
+    findings: Sequence[FindingView], *, over: str, annotate: bool, paths: Mapping[str, int], notes: Sequence[str] = ()
 ) -> tuple[Fields, list[dict[str, Any]]]:
     """The ledger's check, and its annotations apart (GitHub takes 50 a request).
 
     ``over``: why the run was cancelled, "" while it lives. ``paths``: files of the published tree with their number of lines;
-    nothing is annotated elsewhere. Success only with none open.
+    nothing is annotated elsewhere. ``notes``: what else people must know of the reviews, see `review_refused`. Success only
+    with none open.
     """
     seen = shown(findings)
     opened = sum(1 for one in seen if is_open(one))
     conclusion = "cancelled" if over else "failure" if opened else "success"
     title = "The run was cancelled" if over else counted(opened, "open finding") if opened else "No open findings"
     reason = f"The run was cancelled: {one_line(over, limit=1_000)}" if over else ""
-    summary = sections(reason, ledger_table(findings))
-    return _fields(conclusion, title, summary), _annotations(seen, paths) if annotate else []
+    below = bullets([one_line(note, limit=400) for note in notes[:20]])
+    room = ROOM_BYTES - size(sections(reason, below))
+    summary = sections(reason, ledger_table(findings, limit=room), below)
+    return _fields(conclusion, title, summary), list(map(annotation, annotatable(findings, paths))) if annotate else []
+
+
+def review_refused(seat: str, round_: int, model: str, instead: str) -> str:
+    """A reviewer's model declined, which is a failed review and shown as one; ``instead`` "" while nobody reviewed for it."""
+    rest = f"{instead} reviewed in its place" if instead else "nobody reviewed in its place yet"
+    return f"{seat}, round {round_}: a failed review, the model {model} refused; {rest}."
 
 
 def _fields(conclusion: str, title: str, summary: str, *, actions: Sequence[Mapping[str, str]] = ()) -> Fields:
@@ -136,24 +145,25 @@ def _fields(conclusion: str, title: str, summary: str, *, actions: Sequence[Mapp
     }
 
 
-def _annotations(seen: Sequence[FindingView], paths: Mapping[str, int]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for one in seen:
-        end = one.end_line or one.start_line
-        if not 1 <= one.start_line <= end <= paths.get(one.path, 0):
-            continue
-        settled = not is_open(one)
-        found.append(
-            {
-                "path": one.path,
-                "start_line": one.start_line,
-                "end_line": end,
-                "annotation_level": "notice" if settled else _LEVELS.get(one.severity, "warning"),
-                "title": f"{safe_title(one.id)} ({safe_title(one.status)}): {safe_title(one.title)}",
-                "message": _message(one),
-            }
-        )
-    return found
+def annotatable(findings: Sequence[FindingView], paths: Mapping[str, int]) -> list[FindingView]:
+    """Findings whose place exists, in the order in which people read them; ``paths``: files with their number of lines."""
+    return [
+        one
+        for one in shown(findings)
+        if 1 <= one.start_line <= (one.end_line or one.start_line) <= paths.get(one.path, 0)
+    ]
+
+
+def annotation(one: FindingView) -> dict[str, Any]:
+    """A finding on its lines."""
+    return {
+        "path": one.path,
+        "start_line": one.start_line,
+        "end_line": one.end_line or one.start_line,
+        "annotation_level": _LEVELS.get(one.severity, "warning") if is_open(one) else "notice",
+        "title": f"{safe_title(one.id)} ({safe_title(one.status)}): {safe_title(one.title)}",
+        "message": _message(one),
+    }
 
 
 def _message(one: FindingView) -> str:
@@ -195,6 +205,8 @@ def _visible(text: str) -> str:
 
 __all__ = [
     "LIMIT",
+    "annotatable",
+    "annotation",
     "diff_waiting",
     "ledger",
     "not_reviewed",
@@ -202,4 +214,5 @@ __all__ = [
     "plan_changing",
     "plan_closed",
     "plan_waiting",
+    "review_refused",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bot.domain.workflow import CANCELLED, DONE, ENDS, IN_REVIEW, NEEDS_HUMAN, QUEUED, WORKFLOWS
+from bot.domain.workflow import CANCELLED, DONE, ENDS, IN_REVIEW, NEEDS_HUMAN, QUEUED, WORKFLOWS, Drafting
 
 START: Final = "conductor"
 PLANNING: Final = "conductor: planning"
@@ -26,10 +26,6 @@ PHASES: Final[dict[str, tuple[str, str]]] = {
 }
 """Label to its colour (six hex digits) and description (at most 100 characters, as GitHub allows)."""
 
-_FIRST: Final = frozenset(
-    state for flow in WORKFLOWS.values() for state in (QUEUED, flow.stages[0].draft, flow.stages[0].review)
-)
-
 
 def phase(state: str, *, paused: bool) -> str:
     """The label for a run in ``state``; "" for none."""
@@ -37,8 +33,14 @@ def phase(state: str, *, paused: bool) -> str:
         return ""
     if paused and state not in ENDS:
         return PAUSED
-    if state in _FIRST:
+    if state == QUEUED or _is_planning(state):
         return PLANNING
     if state.endswith(".approval"):
         return AWAITING
     return {IN_REVIEW: REVIEW, NEEDS_HUMAN: HUMAN, DONE: OVER}.get(state, IMPLEMENTING)
+
+
+def _is_planning(state: str) -> bool:
+    """Whether a document is drafted or reviewed in ``state``."""
+    documents = (one for flow in WORKFLOWS.values() for one in flow.stages if one.drafting is Drafting.DOCUMENT)
+    return any(state in {one.draft, one.review} for one in documents)

@@ -327,7 +327,8 @@ def test_an_approval_is_one_a_person_and_used_once(storage: SqlStorage) -> None:
 def test_edges_are_added_once_and_never_mean_something_else(storage: SqlStorage) -> None:
     with storage.begin() as tx:
         tx.runs.add_edges(SOFTWARE)
-        changed = Workflow("software", (replace(SOFTWARE.stages[0], approval=Approval.BY_POLICY), SOFTWARE.stages[1]))
+        outline = Stage("outline", "a", "b", Drafting.DOCUMENT, Approval.NEVER)
+        changed = Workflow("software", (outline, *SOFTWARE.stages))
         tx.runs.add_edges(Workflow("paper", (Stage("draft", "a", "b", Drafting.DOCUMENT, Approval.NEVER),)))
     with storage.begin() as tx:
         tx.runs.add_edges(changed)

@@ -226,7 +226,7 @@ class _Room:
     def paths(self, job: Job) -> list[str]:
         """All paths of base and of the code under review."""
         found = set(self.desk.trees.entries(self.snapshot(job).base_tree))
-        if job.stage == "code":
+        if job.payload["work_facts"]:
             found |= set(self.desk.trees.entries(self._head(job)))
         return sorted(found)
 

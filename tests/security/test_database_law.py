@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.adapters import tables
 from bot.domain.errors import InternalError
 from bot.ports import records as r
 from tests.contract.databases import (
@@ -17,8 +18,11 @@ from tests.contract.databases import (
     NOW,
     allow,
     approval,
+    call,
+    delivery,
     fresh_url,
     furnished,
+    job,
     open_gate,
     plain,
     run,
@@ -328,7 +332,7 @@ def test_sqlites_insert_or_replace_replaces_nothing(raw: RawDatabase) -> None:
             raw.run(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
     for table in ("tool_calls", "artifacts", "outbox"):
         before = raw.run(f"SELECT * FROM {table}")
-        with pytest.raises(sqlite3.IntegrityError) if table == "artifacts" else nullcontext():
+        with nullcontext() if table == "tool_calls" else pytest.raises(sqlite3.IntegrityError):
             raw.run(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
         assert raw.run(f"SELECT * FROM {table}") == before
     assert raw.run("SELECT used_at FROM approvals WHERE id = ?", granted) == [(0,)]
@@ -344,3 +348,194 @@ def test_services_hear_the_law_in_one_sentence(raw: RawDatabase) -> None:
         assert len(tx.runs.transitions("R1")) == 3
         assert tx.runs.evidence("R1", "plan.approval") == []
     storage.close()
+
+
+def to_needs_human_from_code(raw: RawDatabase) -> None:
+    """R1's plan was approved, its code is under way, and the run was halted."""
+    statement, values = raw.insert("transitions", transition(approval_id=grant(raw)))
+    raw.run(statement, *values)
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R1", "needs_human", "halt"))
+    storage.close()
+
+
+def retry(raw: RawDatabase, end: str, run_id: str = "R1", seq: int = 6) -> dict[str, Any]:
+    """An attempt to come back, with open evidence of its own."""
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        attempt = open_gate(tx, run_id, "retry")
+    storage.close()
+    row = {"run_id": run_id, "seq": seq, "from_state": "needs_human", "to_state": end, "gate": "retry"}
+    return transition(**row, attempt=attempt, subject_sha256="")
+
+
+def test_code_that_was_approved_is_taken_up_again(raw: RawDatabase) -> None:
+    to_needs_human_from_code(raw)
+    statement, values = raw.insert("transitions", retry(raw, "code.draft"))
+    raw.run(statement, *values)
+    assert state_of(raw) == ("code.draft", 6)
+
+
+@pytest.mark.parametrize("end", ["code.draft", "code.review"])
+def test_no_retry_into_code_that_nobody_approved(raw: RawDatabase, end: str) -> None:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R1", "needs_human", "halt"))
+        tx.runs.move(step(tx, "R2", "needs_human", "halt"))
+    storage.close()
+    grant(raw)
+    raw.refuses_row("transitions", retry(raw, end, seq=5), because="behind an approval")
+    raw.refuses_row("transitions", retry(raw, end, "R2", seq=2), because="behind an approval")
+    raw.run("UPDATE approvals SET used_at = 7")
+    raw.refuses_row("transitions", retry(raw, end, seq=5), because="behind an approval")
+    statement, values = raw.insert("transitions", retry(raw, "plan.draft", seq=5))
+    raw.run(statement, *values)
+
+
+def test_no_retry_into_code_behind_the_approval_of_an_earlier_plan(raw: RawDatabase) -> None:
+    to_needs_human_from_code(raw)
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        subject(tx, OTHER_PLAN)
+    storage.close()
+    raw.refuses_row("transitions", retry(raw, "code.draft"), because="behind an approval")
+
+
+def test_feedback_drafts_code_only_behind_the_approval(raw: RawDatabase) -> None:
+    to_needs_human_from_code(raw)
+    code = "cc" * 32
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R1", "code.draft", "retry"))
+        subject(tx, code, stage="code")
+        tx.runs.move(step(tx, "R1", "code.review", "code.draft", code))
+        tx.runs.move(step(tx, "R1", "publishing", "code.unattended", code))
+        tx.runs.move(step(tx, "R1", "in_review", "published", code))
+        subject(tx, OTHER_PLAN)
+        attempt = open_gate(tx, "R1", "feedback")
+    storage.close()
+    row = transition(seq=10, from_state="in_review", gate="feedback", attempt=attempt, subject_sha256="")
+    raw.refuses_row("transitions", row, because="behind an approval")
+
+
+def test_an_edge_of_no_workflow_or_of_another_one_leads_nowhere(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    raw.run("INSERT INTO edges VALUES ('mine', 'plan.approval', 'publishing', 'plan.approval', ?, 'plan', '')", False)
+    raw.refuses_row("transitions", transition(to_state="publishing", approval_id=granted), because="no edge")
+    raw.refuses_row("transitions", transition(workflow="mine", to_state="publishing"), because="its workflow")
+
+
+def stage(raw: RawDatabase, key: str) -> int:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        row_id = tx.outbox.add(write(key))
+    storage.close()
+    assert row_id is not None
+    return row_id
+
+
+@pytest.mark.parametrize("state", ["allowed", "sending", "confirmed"])
+def test_no_row_goes_out_without_a_decision_that_allows_it(raw: RawDatabase, state: str) -> None:
+    row_id = stage(raw, "w2")
+    for decision in ("", "deny", "denied", "Allow"):
+        for name in ("", "cd" * 32):
+            change = "UPDATE outbox SET state = ?, decision = ?, decision_sha256 = ? WHERE id = ?"
+            if decision or name:
+                raw.refuses(change, state, decision, name, row_id, because="one decision")
+    raw.refuses("UPDATE outbox SET state = ?, decision = 'allow' WHERE id = ?", state, row_id, because="one decision")
+    raw.refuses("UPDATE outbox SET state = ? WHERE id = ?", state, row_id, because="one decision")
+
+
+def test_a_decision_is_made_once(raw: RawDatabase) -> None:
+    row_id = stage(raw, "w2")
+    raw.run("UPDATE outbox SET state = 'denied', decision = 'deny', decision_sha256 = 'aa' WHERE id = ?", row_id)
+    for change in (
+        "decision = 'allow'",
+        "decision = ''",
+        "decision_sha256 = 'bb'",
+        "decision = 'allow', state = 'allowed'",
+    ):
+        raw.refuses(f"UPDATE outbox SET {change} WHERE id = ?", row_id, because="one decision")
+
+
+def test_a_row_begins_as_staged_and_undecided(raw: RawDatabase) -> None:
+    names = [row[0] for row in raw.run(_columns(raw.kind, "outbox"))]
+    values = ", ".join({"id": "77", "seq": "9", "dedupe_key": "'w9'", "state": "?"}.get(name, name) for name in names)
+    copy = f"INSERT INTO outbox ({', '.join(names)}) SELECT {values} FROM outbox WHERE dedupe_key = 'w1'"
+    for state in ("sending", "confirmed", "allowed", "staged"):
+        raw.refuses(copy, state, because="begins as staged")
+
+
+def _columns(kind: str, table: str) -> str:
+    if kind == "sqlite":
+        return f"SELECT name FROM pragma_table_info('{table}')"
+    return (
+        f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' AND table_schema = 'public'"
+    )
+
+
+@pytest.mark.parametrize(
+    "table", ["findings", "model_calls", "deliveries", "jobs", "finding_events", "artifacts", "tool_calls"]
+)
+def test_what_was_said_paid_heard_or_done_is_never_deleted(raw: RawDatabase, table: str) -> None:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.deliveries.add(delivery("d9"))
+        tx.jobs.add(job("J9"))
+        tx.journal.reserve(call(), run_cap=10_000_000, day_cap=10_000_000, day_start=0)
+    storage.close()
+    assert raw.run(f"SELECT * FROM {table}"), f"the test needs a row in {table}"
+    raw.refuses(f"DELETE FROM {table}", because="never")
+    if raw.kind == "postgres":
+        raw.refuses(f"TRUNCATE {table} CASCADE", because="never")
+
+
+def test_without_foreign_keys_sqlite_refuses_all_the_same(raw: RawDatabase) -> None:
+    """The pragma is the connection's own to switch off; the triggers are not."""
+    if raw.kind != "sqlite":
+        assert raw.run("SHOW session_replication_role") == [("origin",)]
+        return
+    granted = grant(raw)
+    for row in (
+        transition(),
+        transition(approval_id=999),
+        transition(approval_id=granted, attempt=7),
+        transition(approval_id=granted, to_state="publishing"),
+        transition(approval_id=granted, run_id="R9"),
+    ):
+        statement, values = raw.insert("transitions", row)
+        with closing(sqlite3.connect(raw._url.removeprefix("sqlite:///"))) as link, link:
+            link.execute("PRAGMA foreign_keys = OFF")
+            with pytest.raises(sqlite3.IntegrityError):
+                link.execute(statement, values)
+
+
+def test_upserts_and_update_or_replace_change_nothing_that_stays(raw: RawDatabase) -> None:
+    granted = grant(raw)
+    upserts = {
+        "transitions": ("run_id, seq", "to_state = 'done'"),
+        "evidence": ("run_id, gate, attempt", "verdict = 'open'"),
+        "edges": ("workflow, from_state, to_state, gate", "approval = EXCLUDED.approval, subject = ''"),
+        "audit": ("seq", "kind = 'x'"),
+        "finding_events": ("run_id, seq", "to_status = 'fixed'"),
+        "approvals": ("id", "by_login = 'mallory'"),
+        "runs": ("id", "state = 'done'"),
+    }
+    for table, (key, change) in upserts.items():
+        before = raw.run(f"SELECT * FROM {table}")
+        clash = f"INSERT INTO {table} SELECT * FROM {table} WHERE true ON CONFLICT ({key}) DO UPDATE SET {change}"
+        raw.refuses(clash, because="never|begins|once|has that row|enters|next number|latest state|its edge already")
+        assert raw.run(f"SELECT * FROM {table}") == before
+    if raw.kind == "sqlite":
+        raw.refuses("UPDATE OR REPLACE approvals SET by_id = 1 WHERE id = ?", granted, because="once")
+        raw.refuses("UPDATE OR REPLACE runs SET id = 'R1' WHERE id = 'R2'", because="keeps")
+        raw.refuses("UPDATE OR REPLACE outbox SET dedupe_key = 'w0'", because="intends")
+
+
+def test_no_table_is_forgotten() -> None:
+    """Whoever adds a table says here what the law over it is."""
+    appended = {"transitions", "evidence", "finding_events", "audit", "edges", "tool_calls", "artifacts"}
+    kept = {"approvals", "runs", "outbox", "findings", "model_calls", "deliveries", "jobs"}
+    free = {"installations", "repositories", "switches"}
+    assert set(tables.metadata.tables) == appended | kept | free

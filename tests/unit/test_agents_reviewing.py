@@ -10,12 +10,13 @@ import pytest
 from bot.domain.facts import Delivered
 from bot.domain.outcome import Done
 from bot.domain.plan import Plan
+from bot.domain.repo_config import Models
 from bot.gates.coverage import uncovered, uncovered_citations
 from bot.ports import records as r
 from tests.unit.test_agents_implementing import FIXED, GOOD, NEW_TEST
 from tests.unit.test_agents_world import CALC, PLAN, World, sandbox, say, use, world
 from workers.agents.desk import AgentLimits
-from workers.agents.reviewing import review
+from workers.agents.reviewing import model_for, review
 from workers.sandbox.box import Sandbox
 
 __all__ = ["sandbox"]
@@ -213,7 +214,22 @@ def test_a_refusal_is_no_review(tmp_path: Path, sandbox: Sandbox) -> None:
         here.model.turns = [refusal]
         outcome = review(here.desk, plan_review(here))
         assert isinstance(outcome, Done)
-        assert (outcome.result["review"], outcome.result["problem"]) == ("", "refused")
+        assert (outcome.result["review"], outcome.result["declined"]) == ("", True)
+        assert outcome.result["model"] == here.model.asked[0].model
+        assert "refused to work as the plan_reviewer.1" in str(outcome.result["problem"])
+
+
+def test_who_declined_is_followed_by_the_next_model_that_is_named() -> None:
+    models = Models.model_validate({"reviewer": ["a-1", "b-1"], "planner": "c-1"})
+    assert model_for(models, 1, [], "d-1") == "a-1"
+    assert model_for(models, 2, [], "d-1") == "b-1"
+    assert model_for(models, 1, ["a-1"], "d-1") == "b-1"
+    assert model_for(models, 2, ["b-1"], "d-1") == "a-1"
+    assert model_for(models, 1, ["a-1", "b-1"], "d-1") == "c-1"
+    assert model_for(models, 1, ["a-1", "b-1", "c-1"], "d-1") == "d-1"
+    assert model_for(models, 1, ["a-1", "b-1", "c-1", "d-1"], "d-1") == "a-1"
+    assert model_for(Models(), 1, [], "d-1") == "d-1"
+    assert model_for(Models(), 1, ["d-1"], "d-1") == "d-1"
 
 
 def test_reviewers_cannot_write(tmp_path: Path, sandbox: Sandbox) -> None:

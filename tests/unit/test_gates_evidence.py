@@ -186,7 +186,7 @@ def test_what_changed_is_told_only_with_the_earlier_revision_at_hand() -> None:
         earlier_document={"r": {"a": "old", "b": "same"}},
     )
     assert before.untouched(citation, "r") == ""
-    assert "no line of a.py:2-2 changed" in before.untouched(citation.model_copy(update={"start_line": 2}), "r")
+    assert "no quoted line of a.py:2-2 changed" in before.untouched(citation.model_copy(update={"start_line": 2}), "r")
     assert before.untouched(Pointed(pointer="/a", quote="new"), "r") == ""
     assert "as it was" in before.untouched(Pointed(pointer="/b", quote="same"), "r")
 

@@ -237,7 +237,8 @@ def test_a_fix_needs_a_citation_on_changed_lines_by_the_seat_that_raised_it() ->
     ("evidence", "says"),
     [
         ((), "no evidence"),
-        ((OTHER,), "no line of a.py:4-4 changed"),
+        ((OTHER,), "no quoted line of a.py:4-4 changed"),
+        ((OTHER | {"start_line": 1, "end_line": 5},), "no quoted line of a.py:1-5 changed"),
         ((GONE,), "does not stand"),
         ((FIX, GONE), "does not stand"),
         (({"pointer": "/x", "quote": "x"},), "no"),
@@ -345,6 +346,63 @@ def test_a_defect_brought_back_opens_its_finding_again() -> None:
     assert found.leaves_open[TWO] == ("F1",)
 
 
+def test_what_stands_again_opens_without_anybody_saying_so_and_is_not_talked_away() -> None:
+    says = [answer("F1", "fixed", HEAD), answer("F1", "withdrawn", HEAD)]
+    found = play(_fixed(), review(says=says[:1]), review(says=says[1:]), revision=R3)
+    finding = only(found)
+    assert (finding.status, finding.reason, finding.revision) == ("open", "its quote stands again", R3)
+    assert [(e.from_status, e.to_status, e.who) for e in found.events] == [("fixed", "open", "admission")]
+    assert found.leaves_open[ONE] == ("F1",)
+    assert open_ids(play(_fixed(), review(), review(), revision=R2).ledger) == ()
+
+
+def test_what_was_mended_elsewhere_and_never_went_stays_fixed() -> None:
+    elsewhere = {"path": "pay.py", "start_line": 1, "end_line": 1, "quote": "amount = price * 1000"}
+    FILES[R3]["pay.py"] = ["amount = price * 1000"]
+    try:
+        ledger = play(raised(), review(says=[answer("F1", "fixed", elsewhere)]), review(), revision=R3).ledger
+        assert only(Admission(ledger, (), (), {})).status == "fixed"
+        assert only(play(ledger, review(), review(), revision=R3)).status == "fixed"
+    finally:
+        FILES[R3]["pay.py"] = ["amount = price * 100"]
+
+
+def test_a_file_that_went_takes_its_findings_along_when_its_seat_says_so() -> None:
+    gone = FILES[R2].pop("a.py")
+    here = {"path": "pay.py", "start_line": 1, "end_line": 1, "quote": "amount = price * 100"}
+    try:
+        said = review(says=[answer("F1", "fixed", here)])
+        assert only(play(raised(), review(), said, revision=R2)).status == "open"
+        assert only(play(raised(), said, review(), revision=R2)).status == "fixed"
+    finally:
+        FILES[R2]["a.py"] = gone
+
+
+def test_a_round_that_is_judged_twice_records_what_is_unproven_once() -> None:
+    once = play(Ledger(), review(claim(GONE)), review(claim(GONE, title="b"))).ledger
+    twice = play(once, review(claim(GONE)), review(claim(GONE, title="c")))
+    assert [f.title for f in twice.ledger.findings] == ["Only the first", "b", "c"]
+    assert len(play(once, review(claim(GONE)), review(), revision=R2).ledger.findings) == 3
+
+
+def test_a_renamed_file_keeps_its_findings() -> None:
+    names = {"b.py": "a.py"}
+    FILES[R3]["b.py"] = FILES[R3].pop("a.py")
+    try:
+        earlier = {one: FILES[one].get for one in (R1, R2)}
+        check = Proofs(FILES[R3].get, earlier_lines=earlier, renamed_from=names)
+        moved, head = BAD | {"path": "b.py"}, HEAD | {"path": "b.py"}
+        round_ = a_round(review(claim(moved)), review(), revision=R3, renamed_from=names)
+        assert [f.status for f in settle(_fixed(), round_, check).ledger.findings] == ["open"]
+        silent = a_round(review(), review(), revision=R3, renamed_from=names)
+        assert only(settle(_fixed(), silent, check)).reason == "its quote stands again"
+        # Every line of a new file is new; of a renamed one only those that differ.
+        untouched = a_round(review(says=[answer("F1", "fixed", head)]), review(), revision=R3, renamed_from=names)
+        assert only(settle(raised(), untouched, check)).status == "open"
+    finally:
+        FILES[R3]["a.py"] = FILES[R3].pop("b.py")
+
+
 def test_a_repetition_of_the_fixed_without_proof_is_withdrawn() -> None:
     found = play(_fixed(), review(claim(BAD)), review(), revision=R2)
     assert [f.status for f in found.ledger.findings] == ["fixed", "withdrawn"]
@@ -353,7 +411,7 @@ def test_a_repetition_of_the_fixed_without_proof_is_withdrawn() -> None:
 def test_a_resolution_opens_the_fixed_again_with_proof_only() -> None:
     assert only(play(_fixed(), review(), review(says=[answer("F1", "open", BAD)]), revision=R3)).status == "open"
     assert only(play(_fixed(), review(), review(says=[answer("F1", "open", BAD)]), revision=R2)).status == "fixed"
-    assert only(play(_fixed(), review(), review(says=[answer("F1", "open")]), revision=R3)).status == "fixed"
+    assert only(play(_fixed(), review(), review(says=[answer("F1", "open")]), revision=R2)).status == "fixed"
     new = play(
         _fixed(), review(says=[answer("F1", "open", OTHER)]), review(says=[answer("F1", "open", OTHER)]), revision=R2
     )
@@ -374,7 +432,7 @@ def test_at_the_revision_of_the_fix_the_fixing_quote_is_new_evidence_and_old_evi
 
 
 def test_saying_fixed_of_the_fixed_is_nothing_and_justified_is_noted() -> None:
-    found = play(_fixed(), review(says=[answer("F1", "fixed")]), review(says=[answer("F1", "justified")]), revision=R3)
+    found = play(_fixed(), review(says=[answer("F1", "fixed")]), review(says=[answer("F1", "justified")]), revision=R2)
     assert only(found).status == "fixed"
     assert [notice.sentence for notice in found.notices] == ["F1 is fixed already."]
 
@@ -487,7 +545,7 @@ def test_a_finding_open_after_two_reviews_is_a_quarrel_in_two_lines() -> None:
     text = quarrel(ledger, history) or ""
     assert text.splitlines() == [
         "F1 stayed open through rounds 1 and 2: Only the first",
-        f"{ONE} still hold it; the last draft did not settle it.",
+        f"{ONE} still holds it; the last draft did not settle it.",
     ]
     more = play(ledger, review(claim(OTHER)), revision=R1).ledger
     assert "F1 and 1 more" in (quarrel(more, [reviewed(more, 1, R1), reviewed(more, 2, R2)]) or "")
@@ -534,6 +592,12 @@ class _Counting:
 
     def untouched(self, piece: Evidence, since: str) -> str:
         return self.inner.untouched(piece, since)
+
+    def times(self, piece: Mapping[str, Any], at: str | None) -> int | None:
+        return self.inner.times(piece, at)
+
+    def is_gone(self, path: str) -> bool:
+        return self.inner.is_gone(path)
 
 
 @given(ROUNDS)

@@ -309,8 +309,10 @@ def request_problems(body: object, *, counting: bool = False) -> tuple[str, ...]
     else:
         kind = MessageCreateParamsStreaming if body.get("stream") else MessageCreateParamsNonStreaming
     unknown = sorted(body.keys() - typing.get_type_hints(kind).keys())
+    # Held until the walk is done: what it walks validates lazily, and a cache that two threads fill keeps one of theirs.
+    adapter = _adapter(kind)
     try:
-        seen = _walk(_adapter(kind).validate_python(body))
+        seen = _walk(adapter.validate_python(body))
     except pydantic.ValidationError as error:
         return _nearest_problems(error)
     return (*(f"{name}: unknown key" for name in unknown), *_dropped(body, seen, ""))

@@ -10,6 +10,7 @@ from bot.domain.citation import Evidence, Pointed
 from bot.domain.errors import ConductorError
 from bot.domain.outcome import Done, Outcome
 from bot.domain.plan import Plan
+from bot.domain.repo_config import Models
 from bot.domain.review import Review
 from bot.domain.work import CodeSubject, FileDiff
 from bot.gates.coverage import uncovered, uncovered_citations
@@ -52,6 +53,8 @@ class ReviewCheck:
             where = f"resolutions/{number}"
             if resolution.finding not in self.known:
                 found.append(f"{where} is about {resolution.finding}, which you were not shown")
+            if resolution.status in {"fixed", "withdrawn"} and not resolution.evidence:
+                found.append(f"{where} says {resolution.status} without evidence; nothing changes by that")
             found += self._unproven(where, resolution.evidence)
         if review.verdict == "approve":
             found += [f"the approval covers what was never opened: {place}" for place in self.missing()]
@@ -65,7 +68,8 @@ class ReviewCheck:
 def review(desk: AgentDesk, job: r.Job) -> Outcome:
     """Handler. Payload ``{snapshot, subject, ledger, work_facts, plan_facts}``, the role is the seat.
 
-    Result ``{review, dropped, delivered, problem}``: names of artifacts, ``review`` "" when there is none.
+    Result ``{review, dropped, delivered, problem, model, declined}``: names of artifacts, ``review`` "" when there is none;
+    ``declined``: the model refused to review, which is a failed review.
     """
     with open_room(desk, job) as room:
         try:
@@ -127,12 +131,24 @@ def _code_review(room: Room, subject: str) -> Outcome:
         return _converse(room, seat, log, submissions, opening)
 
 
+def model_for(models: Models, seat: int, declined: Sequence[str], default: str) -> str:
+    """The model of a reviewer's seat; where models ``declined`` for their own safety rules, the next one that is named.
+
+    In this order: the seat's own, the other seats', the planner's, the implementer's, the deployment's; the seat's own
+    again when every one declined.
+    """
+    named = (models.for_seat(seat), *(models.reviewer or ()), models.planner, models.implementer, default)
+    choices = list(dict.fromkeys(one for one in named if one))
+    return next((one for one in choices if one not in declined), choices[0])
+
+
 def _converse(room: Room, seat: Seat, log: DeliveryLog, submissions: Submissions[Review], opening: str) -> Outcome:
     name, _, number = room.job.role.partition(".")
+    declined = [str(one) for one in room.job.payload.get("declined") or ()]
     context = Context(
         room=room,
         toolbox=read_only_box(room, seat, log),
-        model=room.snapshot.config.models.for_seat(int(number or 1)) or room.desk.default_model,
+        model=model_for(room.snapshot.config.models, int(number or 1), declined, room.desk.default_model),
         system=system_prompt(name, room),
     )
     ending = context.converse(opening)
@@ -141,11 +157,11 @@ def _converse(room: Room, seat: Seat, log: DeliveryLog, submissions: Submissions
         "dropped": [room.keep("review", one.model_dump(mode="json")) for one in submissions.dropped],
         "delivered": room.keep("delivered", [one.model_dump(mode="json") for one in log.entries]),
         "problem": "",
+        "model": context.model,
+        "declined": isinstance(ending, Declined),
     }
     if isinstance(ending, Submitted) and submissions.accepted is not None:
         result["review"] = room.keep("review", submissions.accepted.model_dump(mode="json"))
-    elif isinstance(ending, Declined):
-        result["problem"] = "refused"
     else:
         result["problem"] = explained(room.job.role, ending, "its submissions never had the form of a review")
     return Done(result)

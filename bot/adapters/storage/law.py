@@ -92,14 +92,14 @@ class SqlLaw:
         """Add what is missing. A stored edge never changes: a workflow that means something else needs another name."""
         self._link.lock(LockKind.EDGES)
         found = self._link.run(sa.select(edges).where(edges.c.workflow == workflow.name)).mappings().all()
-        stored = {(row["from_state"], row["to_state"], row["gate"]): (row["approval"], row["subject"]) for row in found}
+        stored = {(row["from_state"], row["to_state"], row["gate"]): _asked(row) for row in found}
         new = []
         for edge in workflow.edges:
             known = stored.get((edge.start, edge.end, edge.gate))
             if known is None:
                 values = {"workflow": workflow.name, "from_state": edge.start, "to_state": edge.end, "gate": edge.gate}
-                new.append({**values, "approval": edge.approval, "subject": edge.subject})
-            elif known != (edge.approval, edge.subject):
+                new.append({**values, "approval": edge.approval, "subject": edge.subject, "rests_on": edge.rests_on})
+            elif known != (edge.approval, edge.subject, edge.rests_on):
                 raise InternalError(
                     f"Workflow {workflow.name!r} now asks something else of {edge.start} -> {edge.end} by gate "
                     f"{edge.gate!r} than its stored runs were promised; give the new workflow a name of its own.",
@@ -107,3 +107,7 @@ class SqlLaw:
                 )
         if new:
             self._link.run(sa.insert(edges), new)
+
+
+def _asked(row: sa.RowMapping) -> tuple[bool, str, str]:
+    return row["approval"], row["subject"], row["rests_on"]
