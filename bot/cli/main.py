@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import acting, doctor, explaining, inspecting, parts_alone, setup, simulating
+from bot.cli import acting, calibrating, doctor, explaining, inspecting, parts_alone, setup, simulating
 from bot.cli.showing import safe
 from bot.domain.errors import ConductorError
 
@@ -23,6 +23,7 @@ acting.register(app)
 inspecting.register(app)
 explaining.register(app)
 parts_alone.register(app)
+calibrating.register(app)
 doctor.register(app)
 setup.register(app)
 
