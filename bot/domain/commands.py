@@ -261,7 +261,8 @@ def _about_finding(
     line: str, verb: str, rest: str, build: Callable[[str, str], Justify | Withdraw]
 ) -> Command | Misread:
     name, _, reason = rest.partition(" ")
-    reason = reason.strip(_BLANKS)
+    # Blanks of any script: a reason that nobody can see is none.
+    reason = reason.strip()
     number = _FINDING.fullmatch(name)
     if number is None:
         return Misread(

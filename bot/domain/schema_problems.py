@@ -43,7 +43,8 @@ def unknown_key(key: str, known: typing.Iterable[str]) -> str:
     keys = sorted(known)
     if (meant := nearest(key, keys)) is not None:
         return f"The key {key[:80]!r} is not known here; did you mean {meant!r}?"
-    return f"The key {key[:80]!r} is not known here; known are: {', '.join(keys)}."
+    known_ones = f"known are: {', '.join(keys)}" if keys else "none is taken"
+    return f"The key {key[:80]!r} is not known here; {known_ones}."
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], at: Path = ()) -> tuple[Problem, ...]:
@@ -88,9 +89,9 @@ def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
         if not (isinstance(here, type) and issubclass(here, BaseModel)):
             return []
         field = next((one for name, one in here.model_fields.items() if part in {name, one.alias}), None)
-        if field is None:
-            return []
-        here = _model_in(field.annotation)
+        # An index, a key of a mapping or the tag of a union leads to a model of the same kind.
+        if field is not None:
+            here = _model_in(field.annotation)
     if not (isinstance(here, type) and issubclass(here, BaseModel)):
         return []
     return [one.alias or name for name, one in here.model_fields.items()]

@@ -1,4 +1,4 @@
-"""What GitHub should show of a run, derived from its state: branch, pull request, checks, labels, status, mentions.
+"""What GitHub should show of a run, derived from its state: branch and pull request, and with the two modules beside it checks and issue.
 
 ``stage_wanted`` compares what is wanted with what was staged and stages the rest; a row is staged only when all its values
 are known, so confirming one makes the next possible. The sender is `bot.services.dispatch`.
@@ -6,25 +6,16 @@ are known, so confirming one makes the next possible. The sender is `bot.service
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.domain.snapshot import Snapshot
-from bot.domain.subject import PlanSubject
 from bot.domain.work import CodeSubject, Patch
-from bot.domain.workflow import CANCELLED, DONE, IN_REVIEW, NEEDS_HUMAN, PUBLISHING, Drafting, Stage
+from bot.domain.workflow import NEEDS_HUMAN, PUBLISHING, Drafting, Stage
 from bot.domain.writes import (
     REQUIRED_KINDS,
     BranchCreate,
     BranchUpdate,
-    CheckRunCreate,
-    CheckRunUpdate,
-    CommentCreate,
-    CommentUpdate,
-    LabelAdd,
-    LabelCreate,
-    LabelRemove,
     PullCreate,
     PullReady,
     PullUpdate,
@@ -34,21 +25,15 @@ from bot.domain.writes import (
 from bot.policy.decide import publishing_needs_person
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, halt, is_over, text_hash, workflow_of
-from bot.services.documents import document, document_stage
+from bot.services.desk import Desk, halt, is_over, workflow_of
+from bot.services.documents import document
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes, payload_of
-from bot.services.revisions import Revisions
-from bot.services.slots import valid_approval
-from bot.services.surfaces import Surfaces, confirmed, surface
-from bot.wording import checks, labels, mentions, titles
+from bot.services.publishing_checks import PublishedChecks, may_show_plan, review_notes
+from bot.services.publishing_issue import PublishedIssue
+from bot.services.surfaces import Surfaces, confirmed, repository_name, surface
+from bot.wording import titles
 from bot.wording.bodies import plan_body, result_body
-from bot.wording.status import RunView, status_comment
-from bot.wording.view import FindingView
-
-PLAN_CHECK = "Conductor: plan"
-LEDGER_CHECK = "Conductor: review ledger"
-ANNOTATIONS_A_REQUEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +44,16 @@ class Publishing:
     outboxes: Outboxes
     surfaces: Surfaces
     ledgers: Ledgers
+
+    @property
+    def checks(self) -> PublishedChecks:
+        """The checks on the branch."""
+        return PublishedChecks(self.desk, self.outboxes, self.surfaces, self.ledgers)
+
+    @property
+    def issue(self) -> PublishedIssue:
+        """What stands on the issue."""
+        return PublishedIssue(self.desk, self.outboxes, self.surfaces, self.ledgers)
 
     def learn(self, tx: Transaction, run: r.Run) -> r.Run:
         """Take in what confirmed rows tell: ids, heads. A required row that is dead or denied stops the run."""
@@ -94,7 +89,7 @@ class Publishing:
         if row.kind != "pull.create" or row.response.get("drafts") != "unsupported":
             return False
         payload = payload_of(row)
-        repository = self._repository(tx, run)
+        repository = repository_name(tx, run)
         write = PullCreate(
             repository, payload["head"], payload["base"], f"[plan] {payload['title']}", payload["body"], draft=False
         )
@@ -187,47 +182,11 @@ class Publishing:
 
     def stage_wanted(self, tx: Transaction, run: r.Run) -> r.Run:
         """Stage whatever is wanted and not staged yet."""
-        run = self._labels(tx, run)
+        run = self.issue.labels(tx, run)
         if run.snapshot_sha256:
             run = self._on_branch(tx, run)
-        run = self._mention(tx, run)
-        return self._status(tx, run)
-
-    def _repository(self, tx: Transaction, run: r.Run) -> str:
-        repository = tx.places.repository(run.repository_id)
-        assert repository is not None
-        return repository.full_name
-
-    def _labels(self, tx: Transaction, run: r.Run) -> r.Run:
-        """One phase label at a time; at an end the start label goes too."""
-        repository = self._repository(tx, run)
-        wanted = labels.phase(run.state, paused=run.paused)
-        current = str(run.known.get("label", ""))
-        known = dict(run.known)
-        if wanted != current:
-            count = int(known.get("label_count", 0)) + 1
-            if wanted:
-                color, description = labels.PHASES[wanted]
-                self.outboxes.stage(
-                    tx,
-                    run,
-                    LabelCreate(repository, run.issue_number, wanted, color, description),
-                    f"label:{run.repository_id}:{wanted}",
-                )
-                self.outboxes.stage(
-                    tx, run, LabelAdd(repository, run.issue_number, wanted), f"{run.id}:label:{count}:add"
-                )
-            if current:
-                self.outboxes.stage(
-                    tx, run, LabelRemove(repository, run.issue_number, current), f"{run.id}:label:{count}:remove"
-                )
-            known |= {"label": wanted, "label_count": count}
-        if is_over(run) and known.get("by_label", True):
-            start = str(known.get("start_label", labels.START))
-            self.outboxes.stage(
-                tx, run, LabelRemove(repository, run.issue_number, start), f"{run.id}:label:start:remove"
-            )
-        return replace(run, known=known)
+        run = self.issue.mention(tx, run)
+        return self.issue.status(tx, run)
 
     def _on_branch(self, tx: Transaction, run: r.Run) -> r.Run:
         judged = str(run.known.get("judged", {}).get("gate", ""))
@@ -237,7 +196,7 @@ class Publishing:
         run = self._branch(tx, run)
         run = self._code(tx, run)
         run = self._pull(tx, run)
-        run = self._checks(tx, run)
+        run = self.checks.keep(tx, run)
         return self._ready(tx, run)
 
     def _branch(self, tx: Transaction, run: r.Run) -> r.Run:
@@ -320,14 +279,11 @@ class Publishing:
             for change in patch.changes
         ]
 
-    def _plan(self, tx: Transaction, run: r.Run) -> tuple[str, PlanSubject] | None:
-        return document(self.desk, tx, run)
-
     def _pull(self, tx: Transaction, run: r.Run) -> r.Run:
-        plan = self._plan(tx, run)
+        plan = document(self.desk, tx, run)
         if plan is None or not run.known.get("head") or is_over(run):
             return run
-        repository, mark = self._repository(tx, run), plan[0][:16]
+        repository, mark = repository_name(tx, run), plan[0][:16]
         wanted = f"plan:{mark}"
         stage = workflow_of(run).stages[-1]
         subject = tx.journal.subject(run.id, stage.name)
@@ -335,7 +291,7 @@ class Publishing:
         snapshot = self.desk.snapshot(run)
         if subject is not None and self._shows_result(run, subject.sha256, plan[0]):
             wanted = f"result:{subject.sha256[:16]}"
-        elif not self._may_show_plan(tx, run, plan[0]):
+        elif not may_show_plan(tx, run, plan[0]):
             return run
         if surface(run, "body").content == wanted:
             return run
@@ -346,7 +302,7 @@ class Publishing:
                 run_id=run.id,
                 findings=findings,
                 summaries=self.ledgers.summaries(tx, run),
-                notes=(*snapshot.notes, *_review_notes(run)),
+                notes=(*snapshot.notes, *review_notes(run)),
                 approver=str(run.known.get("approver", "")),
             )
         else:
@@ -356,7 +312,7 @@ class Publishing:
                 run_id=run.id,
                 findings=findings,
                 spent=run.spent_micro_dollars,
-                notes=(*snapshot.notes, *_review_notes(run)),
+                notes=(*snapshot.notes, *review_notes(run)),
             )
         write: Write
         if run.known.get("pull"):
@@ -382,115 +338,6 @@ class Publishing:
             return False
         return CodeSubject.model_validate(self.desk.load(run, subject)).plan_sha256 == plan
 
-    def _may_show_plan(self, tx: Transaction, run: r.Run, plan: str) -> bool:
-        """Only a plan that passed its gate and its reviewers is shown; a later draft waits until it has."""
-        stage = document_stage(tx, run)
-        return run.state == stage.waiting or (run.state == stage.review and _passed(run, f"{stage.name}.review", plan))
-
-    def _checks(self, tx: Transaction, run: r.Run) -> r.Run:
-        head = str(run.known.get("head", ""))
-        plan = self._plan(tx, run)
-        if not head or plan is None or not run.known.get("pull"):
-            return run
-        run = self._plan_check(tx, run, head, plan)
-        run = self._ledger_check(tx, run, head)
-        foreign = str(run.known.get("foreign_head", ""))
-        if foreign and foreign not in run.known.get("heads", []) and not is_over(run):
-            write = CheckRunCreate(
-                self._repository(tx, run),
-                run.branch,
-                LEDGER_CHECK,
-                foreign,
-                f"{run.id}:foreign:{foreign}",
-                checks.not_reviewed(foreign),
-            )
-            self.outboxes.stage(tx, run, write, f"{run.id}:foreign:{foreign}")
-        return run
-
-    def _plan_check(self, tx: Transaction, run: r.Run, head: str, plan: tuple[str, PlanSubject]) -> r.Run:
-        stage = workflow_of(run).stages[-1]
-        code = tx.journal.subject(run.id, stage.name)
-        asks_diff = code is not None and (
-            run.state == stage.waiting
-            or (run.state == stage.review and _passed(run, f"{stage.name}.review", code.sha256))
-        )
-        asked = document_stage(tx, run).name
-        approval = valid_approval(tx, run, asked)
-        if run.state == CANCELLED:
-            fields, mark = checks.plan_closed(run.halt_reason), "closed"
-        elif asks_diff and code is not None:
-            fields, mark = checks.diff_waiting(code.sha256, self._diff(run, code.sha256)), code.sha256[:16]
-        elif approval is not None:
-            fields, mark = checks.plan_approved(plan[1], plan[0], approval.by_login), f"approved:{plan[0][:16]}"
-        elif self._may_show_plan(tx, run, plan[0]):
-            fields, mark = checks.plan_waiting(plan[1], plan[0]), plan[0][:16]
-        else:
-            fields, mark = checks.plan_changing(), f"changing:{run.rounds.get(asked, 0)}"
-        return self._keep_check(tx, run, "plan", PLAN_CHECK, head, fields, f"{mark}:{run.state == NEEDS_HUMAN}")
-
-    def _diff(self, run: r.Run, subject: str) -> str:
-        code = CodeSubject.model_validate(self.desk.load(run, subject))
-        self.ledgers.load_trees(run, code)
-        return self.desk.trees.diff_text(code.base_tree, code.tree)
-
-    def _ledger_check(self, tx: Transaction, run: r.Run, head: str) -> r.Run:
-        """The ledger on a head of ours. GitHub adds annotations and never removes one, so each goes once a head."""
-        findings, notes = self.ledgers.views(tx, run), _review_notes(run)
-        over = run.halt_reason if run.state == CANCELLED else ""
-        fields, _ = checks.ledger(findings, over=over, annotate=False, paths={}, notes=notes)
-        told = sorted((one.id, one.status, one.round) for one in findings)
-        mark = text_hash(f"{told}{run.state == CANCELLED}" + "".join(notes))
-        waiting = self._unannotated(tx, run, head, findings)
-        if surface(run, f"check:ledger:{head[:12]}").version == 0:
-            first, waiting = waiting[:ANNOTATIONS_A_REQUEST], waiting[ANNOTATIONS_A_REQUEST:]
-            if first:
-                fields["output"]["annotations"] = [checks.annotation(one) for one in first]
-                run = _annotated(run, head, first)
-        run = self._keep_check(tx, run, "ledger", LEDGER_CHECK, head, fields, mark)
-        return self._more_annotations(tx, run, head, fields, waiting)
-
-    def _unannotated(self, tx: Transaction, run: r.Run, head: str, findings: list[FindingView]) -> list[FindingView]:
-        """Findings that stand on lines of the published head and are not annotated there; before publishing there are none."""
-        subject = tx.journal.subject(run.id, workflow_of(run).stages[-1].name)
-        if subject is None or not run.known.get("published") or head != run.known.get("code_head"):
-            return []
-        code = CodeSubject.model_validate(self.desk.load(run, str(run.known["published"])))
-        placed, paths = Revisions(self.desk).placed(run, code, findings)
-        sent = run.known.get("annotated", {}).get(head[:12], [])
-        return [one for one in checks.annotatable(placed, paths) if one.id not in sent]
-
-    def _more_annotations(
-        self, tx: Transaction, run: r.Run, head: str, fields: dict[str, Any], waiting: list[FindingView]
-    ) -> r.Run:
-        check = run.known.get("checks", {}).get(f"ledger:{head[:12]}")
-        if not waiting or not check:
-            return run
-        output = {key: fields["output"][key] for key in ("title", "summary")}
-        for start in range(0, len(waiting), ANNOTATIONS_A_REQUEST):
-            part = waiting[start : start + ANNOTATIONS_A_REQUEST]
-            notes = [checks.annotation(one) for one in part]
-            write = CheckRunUpdate(
-                self._repository(tx, run), run.branch, int(check), {"output": {**output, "annotations": notes}}
-            )
-            self.outboxes.stage(tx, run, write, f"{run.id}:annotations:{head[:12]}:{part[0].id}")
-        return _annotated(run, head, waiting)
-
-    def _keep_check(
-        self, tx: Transaction, run: r.Run, short: str, name: str, head: str, fields: dict[str, Any], mark: str
-    ) -> r.Run:
-        surface_name = f"check:{short}:{head[:12]}"
-        repository = self._repository(tx, run)
-        external_id = f"{run.id}:{short}:{mark}"
-        known_id = run.known.get("checks", {}).get(f"{short}:{head[:12]}")
-        write: Write
-        if surface(run, surface_name).version == 0:
-            write = CheckRunCreate(repository, run.branch, name, head, external_id, fields)
-        elif known_id:
-            write = CheckRunUpdate(repository, run.branch, int(known_id), {"external_id": external_id, **fields})
-        else:
-            return run
-        return self.surfaces.keep(tx, run, surface_name, mark, write)
-
     def _ready(self, tx: Transaction, run: r.Run) -> r.Run:
         """At the end of publishing the pull request becomes ready, and the approver is asked to review it."""
         if (
@@ -501,7 +348,7 @@ class Publishing:
             return run
         if not surface(run, "body").content.startswith("result:"):
             return run
-        repository, pull = self._repository(tx, run), int(run.known["pull"])
+        repository, pull = repository_name(tx, run), int(run.known["pull"])
         if not run.known.get("plain"):
             self.outboxes.stage(
                 tx, run, PullReady(repository, pull, run.branch, str(run.known["pull_node"])), f"{run.id}:ready"
@@ -512,84 +359,6 @@ class Publishing:
                 tx, run, ReviewRequest(repository, pull, run.branch, approver), f"{run.id}:request:{approver}"
             )
         return run
-
-    def _mention(self, tx: Transaction, run: r.Run) -> r.Run:
-        """When a person must act they get a new comment: edits do not notify."""
-        text = mentions.for_state(
-            run.state,
-            requester=run.requester_login,
-            issue=run.issue_number,
-            pull=int(run.known.get("pull", 0) or 0),
-            why=run.halt_reason,
-        )
-        if text:
-            where = run.issue_number
-            self.outboxes.comment(tx, run, where, f"mention:{run.state_seq}", text)
-        refused = run.known.get("refused")
-        if refused:
-            self.outboxes.comment(tx, run, run.issue_number, f"refused:{run.version}", str(refused))
-            run = replace(run, known={key: value for key, value in run.known.items() if key != "refused"})
-        return run
-
-    def _status(self, tx: Transaction, run: r.Run) -> r.Run:
-        """One comment, edited in place from the first to the last state; gone, it is created anew."""
-        repository = self._repository(tx, run)
-        text = status_comment(self._view(tx, run))
-        comment = run.known.get("status_comment")
-        write: Write
-        if surface(run, "status").version == 0 or run.known.get("status_gone"):
-            run = replace(run, known={key: value for key, value in run.known.items() if key != "status_gone"})
-            write = CommentCreate(repository, run.issue_number, text)
-        elif comment:
-            write = CommentUpdate(repository, run.issue_number, int(comment), text)
-        else:
-            return run
-        return self.surfaces.keep(tx, run, "status", text_hash(text), write)
-
-    def _view(self, tx: Transaction, run: r.Run) -> RunView:
-        stage = workflow_of(run).stage_of(run.state)
-        plan = tx.journal.subject(run.id, document_stage(tx, run).name)
-        findings = self.ledgers.views(tx, run)
-        notes = self.desk.snapshot(run).notes if run.snapshot_sha256 else ()
-        return RunView(
-            run_id=run.id,
-            state=run.state,
-            paused=run.paused,
-            requester=run.requester_login,
-            stage="" if stage is None else stage.name,
-            round=0 if stage is None else run.rounds.get(stage.name, 0),
-            why=run.halt_reason,
-            open_findings=sum(1 for one in findings if one.status == "open"),
-            settled_findings=sum(1 for one in findings if one.status != "open"),
-            spent=run.spent_micro_dollars,
-            budget=run.budget_micro_dollars,
-            pull=int(run.known.get("pull", 0) or 0),
-            plan_hash="" if plan is None else plan.sha256[:8],
-            mode=run.mode,
-            notes=tuple(notes),
-            page=f"{self.desk.public_url}/runs/{run.id}" if self.desk.public_url else "",
-        )
-
-
-def _passed(run: r.Run, gate: str, subject: str) -> bool:
-    """Whether the last review that passed was of this very subject, by this gate."""
-    judged = run.known.get("judged", {})
-    return judged.get("gate") == gate and str(judged["of"]).split(":")[2] == subject
-
-
-def _annotated(run: r.Run, head: str, findings: Sequence[FindingView]) -> r.Run:
-    """Remember which findings were annotated on a head."""
-    sent = run.known.get("annotated", {})
-    names = [*sent.get(head[:12], []), *(one.id for one in findings)]
-    return replace(run, known={**run.known, "annotated": {**sent, head[:12]: names}})
-
-
-def _review_notes(run: r.Run) -> list[str]:
-    """Reviews that failed because a model refused, as people are told of them."""
-    return [
-        checks.review_refused(one["seat"], int(one["round"]), one["model"], one["instead"])
-        for one in run.known.get("refusals", [])
-    ]
 
 
 def _plain_key(run: r.Run) -> str:
@@ -640,6 +409,3 @@ def _learn_shown(known: dict[str, Any], row: r.OutboxRow) -> None:
             mark = kept["content"].removeprefix("plan:")
             shown = [one for one in known.get("shown", []) if one["subject"][:16] != mark]
             known["shown"] = [*shown, {"subject": mark, "at": row.confirmed_at}]
-
-
-__all__ = ["DONE", "IN_REVIEW", "LEDGER_CHECK", "PLAN_CHECK", "Publishing"]

@@ -76,3 +76,10 @@ class Surfaces:
     def _settled(self, tx: Transaction, run: r.Run, key: str) -> bool:
         row = tx.outbox.by_key(key)
         return row is None or row.state in {"confirmed", "dead", "denied"} or run.mode == "dry-run"
+
+
+def repository_name(tx: Transaction, run: r.Run) -> str:
+    """``owner/name`` of the run's repository, as it is called now."""
+    repository = tx.places.repository(run.repository_id)
+    assert repository is not None
+    return repository.full_name
