@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import bot.redaction.redactor as redactor_of_texts
 from bot.domain.citation import Citation
 from bot.domain.ledger import Ledger
 from bot.domain.ledger_round import settle
@@ -182,6 +183,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     tenth = asked.findings // 10
+    # The redactor remembers some thousands of clean texts; that would flatter the smaller ledger.
+    redactor_of_texts.MOST_KEPT = 0  # type: ignore[misc]  # a constant, but for this
     few, many = best(tenth, asked.rounds), best(asked.findings, asked.rounds)
     print(f"{'ms a finding':>20} {tenth:>9,} {asked.findings:>9,} {'ratio':>7}")
     bad = []

@@ -89,16 +89,20 @@ def _resolve_all(
 def _closed(draft: LedgerDraft, round_: AdmissionRound, raised: Mapping[str, Sequence[str]]) -> Admission:
     change = draft.closed()
     still_open = {finding.id: finding for finding in change.ledger.findings if finding.status == "open"}
-    raisers: dict[str, list[str]] = {}
+    leaving: dict[str, list[str]] = {}
     for finding in still_open.values():
         for seat in finding.raised_by:
-            raisers.setdefault(seat, []).append(finding.id)
-    leaves: dict[str, tuple[str, ...]] = {}
+            leaving.setdefault(seat, []).append(finding.id)
     for submission in round_.submissions:
         said = [one.finding for one in submission.review.resolutions if one.status == "open"]
-        added = [name for name, seats in raised.items() if submission.seat in seats]
-        names = dict.fromkeys([*raisers.get(submission.seat, ()), *said, *added])
-        leaves[submission.seat] = tuple(name for name in names if name in still_open)
+        leaving.setdefault(submission.seat, []).extend(said)
+    for name, seats in raised.items():
+        for seat in seats:
+            leaving.setdefault(seat, []).append(name)
+    leaves = {
+        seat: tuple(name for name in dict.fromkeys(leaving.get(seat, ())) if name in still_open)
+        for seat in dict.fromkeys(submission.seat for submission in round_.submissions)
+    }
     return Admission(change.ledger, change.events, change.notices, leaves)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.workflow import (
@@ -180,3 +182,32 @@ def test_slots_are_held_while_working(state: str) -> None:
 )
 def test_board(state: str, rounds: int, free: bool, column: str) -> None:
     assert board_column(state, rounds=rounds, slot_free=free) == column
+
+
+def test_coming_back_behind_an_approval_rests_on_it() -> None:
+    """I3 holds for every edge into code, not only for the one that a person opens."""
+    assert {(edge.end, edge.gate): edge.rests_on for edge in SOFTWARE.edges if edge.rests_on} == {
+        ("code.draft", "feedback"): "plan",
+        ("code.draft", "retry"): "plan",
+        ("code.review", "retry"): "plan",
+    }
+    assert {
+        edge.rests_on for edge in EIGHT.edges if edge.gate == "retry" and edge.end in {"s5.draft", "s8.review"}
+    } == {"s4"}
+
+
+def test_steps_carry_out_a_document_that_a_person_must_approve() -> None:
+    plan, code = SOFTWARE.stages
+    assert SOFTWARE.plan_of(code) == plan
+    for approval in (Approval.NEVER, Approval.BY_POLICY):
+        with pytest.raises(ValueError, match="'plan', which nobody has to approve"):
+            Workflow("w", (replace(plan, approval=approval), code))
+    later = Stage("notes", "writer", "reader", Drafting.DOCUMENT, Approval.NEVER)
+    with pytest.raises(ValueError, match="'notes', which nobody has to approve"):
+        Workflow("w", (plan, later, code))
+    with pytest.raises(ValueError, match="no document stands before stage 'code'"):
+        Workflow("w", (code,))
+    with pytest.raises(ValueError, match="a name of its own"):
+        Workflow("w", (plan, plan))
+    with pytest.raises(ValueError, match="needs stages"):
+        Workflow("w", ())

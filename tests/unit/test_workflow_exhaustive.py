@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from bot.gates.plan_gate import PLAN_GATE
 from bot.gates.review_gate import REVIEW_GATE
 from bot.gates.work_gate import WORK_GATE
 from tests.contract.databases import HeardNudges, fresh_url, furnish
-from tests.harness.machine import Answers, Walk, open_records
+from tests.harness.machine import Walk, open_records
+from tests.harness.machine_history import Answers
 from tests.harness.workflows import EIGHT, EVERY, THREE, following
 
 SHA, OTHER = "a" * 64, "b" * 64
@@ -36,17 +37,21 @@ def _says(verdict: Verdict | None) -> Callable[[object], Reason]:
     return verifier
 
 
+def _gate(name: str, verifiers: Sequence[tuple[str, Callable[[object], Reason]]]) -> Gate[object]:
+    return Gate(name, verifiers)
+
+
 @pytest.mark.parametrize("gate", [PLAN_GATE, WORK_GATE, REVIEW_GATE, APPROVAL_GATE], ids=lambda gate: gate.name)
 def test_one_verifier_that_does_not_pass_closes_a_gate_whatever_the_others_say(gate: Gate[Any]) -> None:
     """I4: for each verifier of each gate, failing, not knowing and breaking; then nothing at all to ask."""
     names = [name for name, _ in gate.verifiers]
-    assert Gate[object](gate.name, [(name, _says(Verdict.PASS)) for name in names]).evaluate(None).is_open
+    assert _gate(gate.name, [(name, _says(Verdict.PASS)) for name in names]).evaluate(None).is_open
     for bad, verdict in itertools.product(names, (Verdict.FAIL, Verdict.UNKNOWN, None)):
         said = [(name, _says(verdict if name == bad else Verdict.PASS)) for name in names]
-        result = Gate[object](gate.name, said).evaluate(None)
+        result = _gate(gate.name, said).evaluate(None)
         assert not result.is_open
         assert len(result.reasons) == len(names), "the others are asked all the same"
-    assert not Gate[object](gate.name, ()).evaluate(None).is_open
+    assert not _gate(gate.name, ()).evaluate(None).is_open
 
 
 def _seat(seat: str, how: str) -> SeatReview | None:
