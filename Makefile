@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
+# Where it is set, each of the many processes that a demo or a test starts compiles everything anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 ARGS ?=
 JOBS ?= 2
@@ -30,8 +32,13 @@ up: ## Run Conductor in one process (ARGS are those of `conductor up`)
 test: ## Every test, and the floor under the coverage of what decides (ARGS="-k name" narrows, without the floor)
 	@scripts/setup test
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(JOBS) $(if $(ARGS),$(ARGS),--cov --cov-report=)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(if $(ARGS),$(ARGS),--cov --cov-report=)
 	@$(if $(ARGS),true,$(BIN)/python scripts/coverage_floor.py)
+
+.PHONY: mutants
+mutants: ## Mutation tests of domain, gates, policy (ARGS="bot.domain.money bot.gates.*" narrows)
+	@scripts/setup check
+	JOBS=$(JOBS) $(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: check
 check: check-format check-lint check-types check-imports ## Format, lint, types, imports (`make -k check` does not stop at the first)

@@ -44,6 +44,8 @@ from bot.services.outbox import Outboxes
 from bot.services.performing import Handler, Performer
 from bot.services.progress import Progress
 from bot.services.publishing import Publishing
+from bot.services.publishing_checks import PublishedChecks
+from bot.services.publishing_issue import PublishedIssue
 from bot.services.rescue import Sweeper
 from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
@@ -121,7 +123,10 @@ def build(settings: Settings) -> Parts:
     )
     outboxes = Outboxes(desk)
     ledgers = Ledgers(desk)
-    publishing = Publishing(desk, outboxes, Surfaces(outboxes), ledgers)
+    surfaces = Surfaces(outboxes)
+    checks = PublishedChecks(desk, outboxes, surfaces, ledgers)
+    issue = PublishedIssue(desk, outboxes, surfaces, ledgers)
+    publishing = Publishing(desk, outboxes, surfaces, ledgers, checks, issue)
     starter = Starter(desk, outboxes)
     progress = Progress(
         desk=desk,

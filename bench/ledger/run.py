@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import bot.redaction.redactor as redactor_of_texts
 from bot.domain.citation import Citation
 from bot.domain.ledger import Ledger
 from bot.domain.ledger_round import settle
@@ -38,8 +37,8 @@ MOST_MS, MOST_RATIO = 1.0, 2.0
 
 
 def line(number: int, *, mended: bool = False) -> str:
-    """A line of code of its own."""
-    return f"    total_{number} = rate_{number} {'+' if mended else '-'} offset_{number}  # line {number}"
+    """A line of code of its own, longer than the texts that a redactor remembers: that would flatter the smaller ledger."""
+    return f"    total_{number} = rate_{number} {'+' if mended else '-'} offset_{number}  # of the day and the hour, by line {number}"
 
 
 @dataclass(frozen=True)
@@ -183,8 +182,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     tenth = asked.findings // 10
-    # The redactor remembers some thousands of clean texts; that would flatter the smaller ledger.
-    redactor_of_texts.MOST_KEPT = 0  # type: ignore[misc]  # a constant, but for this
     few, many = best(tenth, asked.rounds), best(asked.findings, asked.rounds)
     print(f"{'ms a finding':>20} {tenth:>9,} {asked.findings:>9,} {'ratio':>7}")
     bad = []

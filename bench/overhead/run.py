@@ -14,10 +14,11 @@ import json
 import statistics
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from bot.simulator.bundled_scenario import bundled
 from bot.simulator.runner import Runner
+from bot.simulator.topology import TopologyName
 
 WAITS = frozenset({"sandbox_ran", "model_answered"})
 
@@ -44,9 +45,9 @@ def covered(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def measure(topology: str) -> dict[str, float]:
+def measure(topology: TopologyName) -> dict[str, float]:
     """One demo."""
-    runner = Runner(bundled(), topology)  # type: ignore[arg-type]  # checked by the parser
+    runner = Runner(bundled(), topology)
     report: dict[str, Any] = runner.run()
     if report["state"] != "in_review":
         raise SystemExit(f"bench/overhead: the demo ended in {report['state']}: {report['problem']}")
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("result", nargs="?", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--topology", choices=("embedded", "sqlite", "postgres"), default="embedded")
+    parser.add_argument("--topology", choices=get_args(TopologyName), default="embedded")
     asked = parser.parse_args()
     rounds = [measure(asked.topology) for _ in range(asked.rounds)]
     print(f"{'':>18} {'min':>8} {'median':>8} {'max':>8}")

@@ -13,9 +13,7 @@ from pathlib import Path
 
 from bot.adapters.git_process import Git
 from bot.domain.errors import InternalError
-from bot.domain.work import Change, GitMode, Patch
-
-_REGULAR = frozenset({"100644", "100755"})
+from bot.domain.work import REGULAR_MODES, Change, GitMode, Patch
 
 
 def blob_id(data: bytes) -> str:
@@ -75,7 +73,7 @@ class Merging:
         data = base64.b64decode(ours.content)
         if ours.content != theirs.content:
             # Links, submodules and new files have no lines to merge.
-            if ours.before is None or not _REGULAR.issuperset({str(ours.before_mode), ours.mode, theirs.mode}):
+            if ours.before is None or not REGULAR_MODES.issuperset({str(ours.before_mode), ours.mode, theirs.mode}):
                 raise _Conflict
             data = self._lines(ours.before, data, base64.b64decode(theirs.content))
         if (blob_id(data), mode) == (ours.before, ours.before_mode):

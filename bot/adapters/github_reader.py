@@ -184,9 +184,9 @@ class GitHubAppReader:
             path = f"/repos/{place.full_name}/actions/jobs/{check_run_id}/logs"
             parts.append(self._client.end_of_log(place, path, _LOG_BYTES))
         except GitHubRefused as refused:
-            # No job, or a log that is no longer kept; what the check says has to do.
+            # 404 and 410: no job, or a log that is no longer kept; what the check says has to do.
             if refused.status not in {404, 410}:
-                raise
+                parts.append(f"(The job's log could not be read: {refused.sentence})")
         return storable("\n\n".join(str(part) for part in parts if part))
 
     # Repository

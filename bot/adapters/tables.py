@@ -189,7 +189,7 @@ runs = sa.Table(
     sa.Index("ix_runs_pull", "repository_id", "pull_number", **_where("pull_number IS NOT NULL")),
     sa.Index("ix_runs_slots", "repository_id", "created_at", **_where(LIVING)),
     sa.Index("ix_runs_started", "repository_id", "requester_id", "created_at"),
-    sa.Index("ix_runs_wakes", "wakes_at", **_where(f"wakes_at > 0 AND {LIVING}")),
+    sa.Index("ix_runs_wakes", "wakes_at", **_where("wakes_at > 0")),
     sa.Index("ix_runs_created", "created_at", "id"),
     sa.Index("ix_runs_state", "state", "created_at", "id"),
 )

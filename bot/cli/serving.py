@@ -48,14 +48,10 @@ def _up(parts: Parts, host: str, port: int) -> None:
     whole = True
 
     def stay_whole() -> None:
-        """A process that takes deliveries and does nothing with them is worse than none: whoever supervises it starts it anew."""
         nonlocal whole
-        while not ended.wait(1.0):
-            if not (worker.alive and ticker.alive):
-                whole = False
-                log.error("part_of_up_ended", worker=worker.alive, beat=ticker.alive)
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
+        whole = _all_live(ended, worker, ticker)
+        if not whole:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     ended = threading.Event()
     threading.Thread(target=stay_whole, name="watch", daemon=True).start()
@@ -76,9 +72,8 @@ def _work(parts: Parts) -> None:
     worker = Worker(parts)
     worker.start()
     sys.stderr.write(f"conductor worker {parts.settings.process}: ready\n")
-    while not ended.wait(1.0):
-        if not worker.alive:
-            raise SystemExit(1)
+    if not _all_live(ended, worker):
+        raise SystemExit(1)
     worker.stop()
     _leave(worker)
 
@@ -88,10 +83,22 @@ def _beat(parts: Parts) -> None:
     ticker = Ticker(parts)
     ticker.start()
     sys.stderr.write("conductor beat: ready\n")
-    while not ended.wait(1.0):
-        if not ticker.alive:
-            raise SystemExit(1)
+    if not _all_live(ended, ticker):
+        raise SystemExit(1)
     ticker.stop()
+
+
+def _all_live(ended: threading.Event, *parts: Worker | Ticker) -> bool:
+    """Wait for the end; False as soon as a part has ended by itself.
+
+    A process that takes work and does nothing with it is worse than none: whoever supervises it starts it anew.
+    """
+    while not ended.wait(1.0):
+        dead = [type(part).__name__ for part in parts if not part.alive]
+        if dead:
+            log.error("part_ended", parts=dead)
+            return False
+    return True
 
 
 def _leave(worker: Worker) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,18 +24,16 @@ def register(app: typer.Typer) -> None:
 def simulate(
     scenario: Annotated[Path, typer.Argument(help="The scenario, a YAML file.")],
     report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("report.json"),
-    topology: Annotated[str, typer.Option(help="embedded, sqlite or postgres")] = "embedded",
+    topology: Annotated[Literal["embedded", "sqlite", "postgres"], typer.Option(help="Where it runs.")] = "embedded",
 ) -> None:
     """Run a scenario against the real App. Exit 0: a wanted state was reached; 1: it was not, or there are violations; 2: a bad scenario."""
     from bot.simulator.report import refused
     from bot.simulator.runner import Runner
     from bot.simulator.scenario import ScenarioError, load_scenario
 
-    if topology not in {"embedded", "sqlite", "postgres"}:
-        raise typer.BadParameter(f"{topology!r} is no topology: it is embedded, sqlite or postgres")
     try:
         loaded = load_scenario(scenario)
-        found = Runner(loaded, topology).run()  # type: ignore[arg-type]  # checked above
+        found = Runner(loaded, topology).run()
     except (ScenarioError, UserError) as wrong:
         _write(report, refused(wrong.sentence))
         typer.echo(f"conductor: {wrong.sentence}", err=True)

@@ -125,6 +125,7 @@ def _added(ledger: Ledger, occasion: Occasion, finding: LedgerFinding, who: str)
 def _again(known: LedgerFinding, finding: LedgerFinding, who: str) -> LedgerFinding:
     return restated(
         known,
+        stage=finding.stage,
         status="open",
         reason="raised again",
         claim=finding.claim,
@@ -159,6 +160,7 @@ def reopen(
     keys = set(piece_keys(known))
     opened = restated(
         _again(known, known, f"@{by_person}"),
+        stage=occasion.stage,
         reason=reason,
         revision=occasion.revision,
         evidence=(*known.evidence, *(piece for piece in more if piece["key"] not in keys)),

@@ -213,7 +213,7 @@ def _admit_one(draft: LedgerDraft, round_: AdmissionRound, seat: str, judged: _J
         draft.put(finding, _event(finding, round_, seat, judged))
         return finding.id
     if known.status == "open":
-        joined = _joined(known, seat, round_.revision, judged)
+        joined = _joined(known, seat, round_, judged)
         if joined != known:
             draft.put(joined, _event(joined, round_, seat, judged, before="open"))
         return known.id
@@ -222,7 +222,7 @@ def _admit_one(draft: LedgerDraft, round_: AdmissionRound, seat: str, judged: _J
         draft.notices.append(Notice(seat, known.id, why_not))
         return ""
     reopened = restated(
-        _joined(known, seat, round_.revision, judged),
+        _joined(known, seat, round_, judged),
         status="open",
         reason="raised again",
         settled_by="",
@@ -244,23 +244,24 @@ def _silenced(known: LedgerFinding, revision: str, judged: _Judged) -> str:
     return reopening_problem(known, revision, has_new=bool(new), is_graver=graver)
 
 
-def _joined(known: LedgerFinding, seat: str, revision: str, judged: _Judged) -> LedgerFinding:
+def _joined(known: LedgerFinding, seat: str, round_: AdmissionRound, judged: _Judged) -> LedgerFinding:
     """``known`` with what a further raiser adds: nothing that was said is lost, and the graver word counts.
 
-    Proven at this revision, it can only be fixed by what changes after it.
+    Proven at this revision, it can only be fixed by what changes after it; raised in this stage, it is this stage's to settle.
     """
     keys = set(piece_keys(known))
     more = tuple(piece for piece in judged.evidence if piece["key"] not in keys) if judged.proven else ()
     claim = judged.finding.claim
     return restated(
         known,
+        stage=round_.stage,
         raised_by=known.raised_by if seat in known.raised_by else (*known.raised_by, seat),
         evidence=(*known.evidence, *more),
         severity=worst(known.severity, judged.finding.severity),
         category=gravest(known.category, judged.finding.category),
         claim=known.claim if claim in known.claim else f"{known.claim}\n\n{claim}",
         concern=known.concern and not judged.proven,
-        revision=revision if judged.proven else known.revision,
+        revision=round_.revision if judged.proven else known.revision,
     )
 
 

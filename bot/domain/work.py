@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -12,6 +12,8 @@ from bot.domain.plan import CriterionId, StepId
 Sha1 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 GitMode = Literal["100644", "100755", "120000", "160000"]
+REGULAR_MODES: Final[frozenset[str]] = frozenset({"100644", "100755"})
+"""Modes of regular files: no link, no submodule."""
 
 
 class Claim(Contract):

@@ -162,8 +162,10 @@ class Proofs:
     earlier_lines: Mapping[str, LinesOf] = field(default_factory=dict)
     earlier_document: Mapping[str, Any] = field(default_factory=dict)
     renamed_from: Mapping[str, str] = field(default_factory=dict)
-    _touched: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
-    _texts: dict[tuple[str, str | None], str | None] = field(default_factory=dict, repr=False, compare=False)
+    _touched: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _texts: dict[tuple[str, str | None], str | None] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def problem(self, piece: Evidence) -> str:
         """Why ``piece`` is not proven, "" when it is."""

@@ -6,6 +6,7 @@ from bot.domain.facts import BaseEntry, PlanFacts
 from bot.domain.gate import Gate, Reason
 from bot.domain.paths import path_problem, shown
 from bot.domain.plan import Plan, waves
+from bot.domain.work import REGULAR_MODES
 from bot.gates.evidence import MIN_QUOTE_CHARACTERS, contains, quote_problem
 from bot.gates.plan_commands import commands_allowed, commands_ran, proofs_well_formed, verify_in_effect
 from bot.gates.plan_text import only_visible_characters
@@ -17,7 +18,6 @@ MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_BODY_BYTES = 60_000
 """UTF-8 bytes of a body on GitHub (DESIGN section 14)."""
 MAX_PLAN_PATHS = 300
-REGULAR_MODES = frozenset({"100644", "100755"})
 
 
 def ids_unique(facts: PlanFacts) -> Reason:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bot.domain.facts import ChangeFact, WorkFacts
 from bot.domain.gate import Gate, Reason
 from bot.domain.paths import collisions, path_problem, shown
+from bot.domain.work import REGULAR_MODES
 from bot.gates.protected import protected_problems, workflow_problems
 from bot.gates.reasons import judged
 from bot.gates.work_runs import base_tests_pass, passes_as_is, planted_test_fails, proofs_hold
 from bot.gates.work_tests import tests_as_announced, unreadable_runner
 
 KIND_OF_USE = {"create": "added", "edit": "modified", "delete": "deleted"}
-REGULAR_MODES = frozenset({"100644", "100755"})
 
 
 def merged(facts: WorkFacts) -> Reason:

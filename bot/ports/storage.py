@@ -87,7 +87,7 @@ class Runs(Protocol):
         """Runs of a repository that are not over, oldest first."""
 
     def due(self, now: int, limit: int) -> list[str]:
-        """Living runs whose ``wakes_at`` has passed (0 means never)."""
+        """Runs whose ``wakes_at`` has passed (0 means never), earliest first. Those that are over have something to show yet."""
 
     def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[r.Run]: ...
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, assert_never
 
 from bot.domain.gate import GateResult
 from bot.domain.snapshot import Snapshot
 from bot.domain.subject import canonical, sha256_of
-from bot.domain.workflow import ENDS, WORKFLOWS, Workflow
-from bot.policy.decide import PolicySet
+from bot.domain.workflow import ENDS, WORKFLOWS, Approval, Stage, Workflow
+from bot.policy.decide import PolicySet, publishing_needs_person
 from bot.ports import records as r
 from bot.ports.artifacts import Artifacts
 from bot.ports.clock import Chance, Clock
@@ -90,6 +90,20 @@ def _snapshot(data: bytes) -> Snapshot:
 def workflow_of(run: r.Run) -> Workflow:
     """The workflow a run follows."""
     return WORKFLOWS[run.workflow]
+
+
+def asks_person(desk: Desk, run: r.Run, stage: Stage) -> bool:
+    """Whether a person must approve what the stage's review passed; by policy also when the risk cannot be told (DESIGN section 7)."""
+    match stage.approval:
+        case Approval.ALWAYS:
+            return True
+        case Approval.NEVER:
+            return False
+        case Approval.BY_POLICY:
+            snapshot = desk.snapshot(run)
+            return publishing_needs_person(desk.policies, snapshot.exposures, str(snapshot.config.publish))
+        case _:
+            assert_never(stage.approval)
 
 
 def is_over(run: r.Run) -> bool:
@@ -219,6 +233,11 @@ def wake(tx: Transaction, run_id: str, now: int) -> None:
     """
     tx.runs.wake(run_id, now)
     tx.nudge(Nudge.ADVANCE, run_id)
+
+
+def backoff(attempts: int, longest_ms: int = 300_000) -> int:
+    """How long to wait after the given number of failures, in milliseconds: half a second, doubled with each."""
+    return int(min(500 * 2 ** min(attempts, 20), longest_ms))
 
 
 def new_job(desk: Desk, run: r.Run, key: str, kind: str, queue: str, **fields: Any) -> r.Job:

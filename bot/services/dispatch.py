@@ -25,7 +25,7 @@ from bot.ports.github import (
 )
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, wake
+from bot.services.desk import Desk, backoff, wake
 from bot.services.write_facts import facts_at_sending
 
 log = structlog.get_logger()
@@ -265,7 +265,7 @@ class Dispatch:
 
     def _later(self, row: r.OutboxRow, busy: ConductorError, *, unknown: bool) -> bool:
         """Unknown outcomes are looked up before they are sent again, however long that takes."""
-        span = min(500 * 2 ** min(row.attempts, 9), 300_000)
+        span = backoff(row.attempts)
         until = self.desk.clock.now() + span // 2 + self.desk.chance.jitter(span // 2)
         self._settle(row, state="allowed", not_before=until, reason=busy.sentence, response=self._doubt(row, unknown))
         return False

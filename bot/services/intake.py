@@ -29,7 +29,7 @@ from bot.ports import records as r
 from bot.ports.github import MalformedPayload, PayloadReader
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk
+from bot.services.desk import Desk, backoff
 from bot.services.routing import Asked, Router, Verdict
 
 log = structlog.get_logger()
@@ -131,7 +131,7 @@ class Intake:
     def _failed(self, delivery: r.Delivery, error: Exception, *, final: bool) -> None:
         sentence = self.desk.redactor.redact(f"{type(error).__name__}: {error}").text
         dead = final or (delivery.attempts >= self.desk.limits.delivery_attempts and not isinstance(error, StorageBusy))
-        pause = 0 if dead else min(2**delivery.attempts * 500, 300_000)
+        pause = 0 if dead else backoff(delivery.attempts)
         with self.desk.storage.begin() as tx:
             tx.deliveries.settle(
                 delivery.id,

@@ -19,9 +19,7 @@ from bot.domain.ledger_people import CiFinding, HumanFinding, Occasion, add_ci, 
 from bot.domain.ledger_round import admit, settle
 from bot.domain.ledger_submissions import AdmissionRound, SeatSubmissions
 from bot.domain.review import Category, Review, Severity
-from bot.domain.snapshot import Snapshot
 from bot.domain.subject import PlanSubject
-from bot.domain.work import CodeSubject
 from bot.domain.workflow import Drafting, Stage
 from bot.gates.evidence import Proofs
 from bot.ports import records as r
@@ -31,7 +29,6 @@ from bot.services.ledger_rows import event_of, event_row, finding_of, row_of, to
 from bot.services.revisions import Revisions
 from bot.wording.view import FindingView
 
-FILE_MODES: Final = frozenset({"100644", "100755"})
 _NOTHING: Final = Review(verdict="changes_requested")
 
 
@@ -218,10 +215,6 @@ class Ledgers:
             stage=stage.name, round=run.rounds.get(stage.name, 0), revision="" if subject is None else subject.sha256
         )
 
-    def load_trees(self, run: r.Run, code: CodeSubject) -> None:
-        """Base and head of a code subject into the tree store, which may have lost them; base may be an earlier snapshot's."""
-        Revisions(self.desk).load_trees(run, code)
-
     def as_feedback(self, tx: Transaction, run: r.Run, stage: str) -> list[str]:
         """Open findings as a drafter is told of them: data with its origin, one paragraph each."""
         return [
@@ -290,8 +283,3 @@ class Ledgers:
     def counts(self, tx: Transaction, run: r.Run) -> tuple[str, ...]:
         """Ids of everything open."""
         return open_ids(self.load(tx, run))
-
-
-def snapshot_notes(snapshot: Snapshot) -> tuple[str, ...]:
-    """What the run must say about its snapshot."""
-    return snapshot.notes

@@ -371,10 +371,12 @@ class Looking:
 
 
 def _ends(text: str, limit: int = 4_000) -> str:
-    """A log's beginning, and three times as much of its end, where the failure stands."""
+    """A log's beginning, and three times as much of its end, where the failure stands: ``limit`` characters at most."""
     if len(text) <= limit:
         return text
-    return f"{text[: limit // 4]}\n[...]\n{text[-3 * limit // 4 :]}"
+    gap = "\n[...]\n"
+    start = limit // 4
+    return text[:start] + gap + text[start + len(gap) - limit :]
 
 
 def _in_force(text: bytes | None) -> tuple[str, str]:

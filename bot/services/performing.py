@@ -15,12 +15,13 @@ from bot.ports import records as r
 from bot.ports.github import GitHubLimited
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, wake
+from bot.services.desk import Desk, backoff, wake
 
 log = structlog.get_logger()
 
 Handler: TypeAlias = Callable[[r.Job], Outcome]
 STOPPED_PAUSE_MS = 2_000
+LONGEST_PAUSE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Performer:
             return self._after(job, error)
         except Exception as error:
             log.exception("job_failed", job=job.id, kind=job.kind)
-            return Retry(self._pause(job), f"{type(error).__name__}: {error}")
+            return _again(job, f"{type(error).__name__}: {error}")
 
     def _after(self, job: r.Job, error: ConductorError) -> Outcome:
         match error.fault:
@@ -79,14 +80,11 @@ class Performer:
                 return NeedsHuman(error.sentence, dict(error.fields))
             case Fault.GITHUB:
                 refused = error.fields.get("status", "").startswith("4")
-                return NeedsHuman(error.sentence) if refused else Retry(self._pause(job), error.sentence)
+                return NeedsHuman(error.sentence) if refused else _again(job, error.sentence)
             case Fault.US:
-                return Retry(self._pause(job), error.sentence)
+                return _again(job, error.sentence)
             case _:
                 assert_never(error.fault)
-
-    def _pause(self, job: r.Job) -> int:
-        return int(min(500 * 2**job.attempts, 60_000))
 
     def _settle(self, job: r.Job, outcome: Outcome) -> None:
         now = self.desk.clock.now()
@@ -169,3 +167,7 @@ class _Heartbeat:
                 return
             except ConductorError as error:
                 log.warning("heartbeat_missed", job=self._job.id, reason=str(error))
+
+
+def _again(job: r.Job, why: str) -> Retry:
+    return Retry(backoff(job.attempts, LONGEST_PAUSE_MS), why)

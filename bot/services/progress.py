@@ -18,7 +18,7 @@ from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.approving import Approving
-from bot.services.desk import Desk, ask, end, halt, is_over, new_job, take_edge, wake, workflow_of
+from bot.services.desk import Desk, ask, backoff, end, halt, is_over, new_job, take_edge, wake, workflow_of
 from bot.services.drafting import Drafting as DraftingService
 from bot.services.publishing import Publishing
 from bot.services.returning import Returning
@@ -51,7 +51,7 @@ class Progress:
         """
         with self.desk.storage.read() as tx:
             run = tx.runs.get(run_id)
-        if run is None or not (is_over(run) or 0 < run.wakes_at <= self.desk.clock.now()):
+        if run is None or not 0 < run.wakes_at <= self.desk.clock.now():
             return
         try:
             self._advance(run_id)
@@ -71,7 +71,7 @@ class Progress:
             if times >= self.desk.limits.job_attempts:
                 said = error.sentence if isinstance(error, ConductorError) else f"{type(error).__name__}: {error}"
                 run = halt(self.desk, tx, run, f"Conductor failed {times} times to take this run further: {said}")
-            pause = min(500 * 2 ** min(times, 10), 300_000)
+            pause = backoff(times)
             known = {**run.known, "stumbles": times}
             tx.runs.save(replace(run, known=known, wakes_at=self.desk.clock.now() + pause))
 

@@ -22,7 +22,6 @@ from bot.domain.writes import (
     ReviewRequest,
     Write,
 )
-from bot.policy.decide import publishing_needs_person
 from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.services.desk import Desk, halt, is_over, workflow_of
@@ -31,6 +30,7 @@ from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes, payload_of
 from bot.services.publishing_checks import PublishedChecks, may_show_plan, review_notes
 from bot.services.publishing_issue import PublishedIssue
+from bot.services.revisions import Revisions
 from bot.services.surfaces import Surfaces, confirmed, repository_name, surface
 from bot.wording import titles
 from bot.wording.bodies import plan_body, result_body
@@ -44,16 +44,8 @@ class Publishing:
     outboxes: Outboxes
     surfaces: Surfaces
     ledgers: Ledgers
-
-    @property
-    def checks(self) -> PublishedChecks:
-        """The checks on the branch."""
-        return PublishedChecks(self.desk, self.outboxes, self.surfaces, self.ledgers)
-
-    @property
-    def issue(self) -> PublishedIssue:
-        """What stands on the issue."""
-        return PublishedIssue(self.desk, self.outboxes, self.surfaces, self.ledgers)
+    checks: PublishedChecks
+    issue: PublishedIssue
 
     def learn(self, tx: Transaction, run: r.Run) -> r.Run:
         """Take in what confirmed rows tell: ids, heads. A required row that is dead or denied stops the run."""
@@ -95,10 +87,6 @@ class Publishing:
         )
         self.outboxes.stage(tx, run, write, _plain_key(run))
         return True
-
-    def needs_person(self, snapshot: Snapshot) -> bool:
-        """Whether publishing waits for a person who has seen the diff (DESIGN section 7); always when the risk cannot be told."""
-        return publishing_needs_person(self.desk.policies, snapshot.exposures, str(snapshot.config.publish))
 
     def shown(self, tx: Transaction, run: r.Run, stage: Stage, subject: str) -> bool:
         """Whether every row that shows this subject is confirmed."""
@@ -257,7 +245,7 @@ class Publishing:
 
     def _patch_onto(self, run: r.Run, code: CodeSubject, parent_tree: str) -> Patch:
         """The commit's content: from what the branch holds, which may rest on an earlier snapshot, to the reviewed tree."""
-        self.ledgers.load_trees(run, code)
+        Revisions(self.desk).load_trees(run, code)
         if parent_tree != code.base_tree:
             first = Snapshot.model_validate_json(
                 self.desk.artifacts.get(run.installation_id, str(run.known["branch_snapshot"]))
@@ -265,7 +253,7 @@ class Publishing:
             self.desk.tree(run, first)
             earlier = run.known.get("published")
             if earlier:
-                self.ledgers.load_trees(run, CodeSubject.model_validate(self.desk.load(run, str(earlier))))
+                Revisions(self.desk).load_trees(run, CodeSubject.model_validate(self.desk.load(run, str(earlier))))
         return self.desk.trees.patch(parent_tree, code.tree)
 
     def _entries(self, patch: Patch, tree: str) -> list[dict[str, Any]]:

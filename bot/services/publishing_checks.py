@@ -84,14 +84,14 @@ class PublishedChecks:
 
     def _diff(self, run: r.Run, subject: str) -> str:
         code = CodeSubject.model_validate(self.desk.load(run, subject))
-        self.ledgers.load_trees(run, code)
+        Revisions(self.desk).load_trees(run, code)
         return self.desk.trees.diff_text(code.base_tree, code.tree)
 
     def _ledger_check(self, tx: Transaction, run: r.Run, head: str) -> r.Run:
         """The ledger on a head of ours. GitHub adds annotations and never removes one, so each goes once a head."""
         findings, notes = self.ledgers.views(tx, run), review_notes(run)
         over = run.halt_reason if run.state == CANCELLED else ""
-        fields, _ = checks.ledger(findings, over=over, annotate=False, paths={}, notes=notes)
+        fields = checks.ledger(findings, over=over, notes=notes)
         told = sorted((one.id, one.status, one.round) for one in findings)
         mark = text_hash(f"{told}{run.state == CANCELLED}" + "".join(notes))
         waiting = self._unannotated(tx, run, head, findings)

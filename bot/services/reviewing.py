@@ -12,15 +12,16 @@ from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.review import Review
 from bot.domain.subject import PlanSubject
 from bot.domain.work import CodeSubject
-from bot.domain.workflow import Approval, Drafting, Stage
+from bot.domain.workflow import Drafting, Stage
 from bot.gates.coverage import uncovered, uncovered_citations
 from bot.gates.review_gate import REVIEW_GATE
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, ask, halt, new_job, record_gate, take_edge, workflow_of
+from bot.services.desk import Desk, ask, asks_person, halt, new_job, record_gate, take_edge, workflow_of
 from bot.services.drafting import next_round, rounds_left, rounds_used
 from bot.services.ledgers import Ledgers, SeatAnswer
 from bot.services.publishing import Publishing
+from bot.services.revisions import Revisions
 from bot.services.slots import fresh_rounds
 
 
@@ -100,7 +101,7 @@ class Reviewing:
             plan = PlanSubject.model_validate(self.desk.load(run, subject)).plan
             return uncovered_citations(plan, delivered)
         code = CodeSubject.model_validate(self.desk.load(run, subject))
-        self.ledgers.load_trees(run, code)
+        Revisions(self.desk).load_trees(run, code)
         return uncovered(self.desk.trees.diff(code.base_tree, code.tree), delivered)
 
     def _refusals(self, run: r.Run, seat: str, stage: str, number: int) -> list[dict[str, Any]]:
@@ -223,7 +224,7 @@ class Reviewing:
         )
 
     def _passed(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, result: GateResult) -> r.Run:
-        gate = f"{stage.name}.review" if self._asks_person(run, stage) else f"{stage.name}.unattended"
+        gate = f"{stage.name}.review" if asks_person(self.desk, run, stage) else f"{stage.name}.unattended"
         attempt = record_gate(self.desk, tx, run, replace(result, gate=gate), subject)
         visit = self._visit(run)
         judged = {
@@ -234,13 +235,6 @@ class Reviewing:
         }
         run = replace(run, known={**run.known, "judged": judged})
         return self._onward(tx, run, stage, subject, attempt)
-
-    def _asks_person(self, run: r.Run, stage: Stage) -> bool:
-        if stage.approval is Approval.ALWAYS:
-            return True
-        if stage.approval is Approval.NEVER:
-            return False
-        return self.publishing.needs_person(self.desk.snapshot(run))
 
     def _onward(self, tx: Transaction, run: r.Run, stage: Stage, subject: str, attempt: int) -> r.Run:
         """A person is asked only when the rows that show the subject are confirmed."""

@@ -6,20 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from bot.domain.citation import Citation
 from bot.domain.ledger import Ledger
 from bot.domain.snapshot import Snapshot
-from bot.domain.work import CodeSubject, Patch
+from bot.domain.work import REGULAR_MODES, CodeSubject, Patch
 from bot.domain.workflow import Drafting, Stage
 from bot.gates.evidence import Proofs, contains, lines_in, lines_with
 from bot.gates.renames import first_names, renames
 from bot.ports import records as r
 from bot.services.desk import Desk
 from bot.wording.view import FindingView
-
-FILE_MODES: Final = frozenset({"100644", "100755"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class Revisions:
         @lru_cache(maxsize=256)
         def lines(path: str) -> list[str] | None:
             # A link's target is no text that anybody reviewed, and following it could lead anywhere.
-            if path not in entries or entries[path].mode not in FILE_MODES:
+            if path not in entries or entries[path].mode not in REGULAR_MODES:
                 return None
             data = self.desk.trees.read(tree, path)
             if data is None or b"\0" in data:

@@ -11,12 +11,10 @@ from bot.domain.paths import matches_any
 from bot.domain.snapshot import Snapshot
 from bot.domain.subject import PlanSubject
 from bot.domain.work import CodeSubject
-from bot.domain.workflow import Approval
-from bot.policy.decide import publishing_needs_person
 from bot.policy.facts import WriteFacts, changes_workflows, is_in_repository, is_own_ref, sizes
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, workflow_of
+from bot.services.desk import Desk, asks_person, workflow_of
 from bot.services.slots import valid_approval
 from bot.wording import labels
 
@@ -191,10 +189,7 @@ def _code(
     patterns = (*snapshot.config.protected, *protected)
     named = plan.plan.paths
     unnamed = tuple(path for path in changed if matches_any(patterns, path) is not None and path not in named)
-    needs = code_stage.approval is Approval.ALWAYS or (
-        code_stage.approval is Approval.BY_POLICY
-        and publishing_needs_person(desk.policies, snapshot.exposures, str(snapshot.config.publish))
-    )
+    needs = asks_person(desk, run, code_stage)
     covers = approval is not None and code is not None and code.plan_sha256 == plan_row.sha256
     right_tree = row.kind != "branch.update" or (code is not None and payload.get("tree") == code.tree)
     return replace(

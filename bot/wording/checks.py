@@ -109,14 +109,11 @@ def not_reviewed(sha: str) -> Fields:
     )
 
 
-def ledger(
-    findings: Sequence[FindingView], *, over: str, annotate: bool, paths: Mapping[str, int], notes: Sequence[str] = ()
-) -> tuple[Fields, list[dict[str, Any]]]:
-    """The ledger's check, and its annotations apart (GitHub takes 50 a request).
+def ledger(findings: Sequence[FindingView], *, over: str, notes: Sequence[str] = ()) -> Fields:
+    """The ledger's check; its annotations are apart (`annotation`), since GitHub takes 50 a request.
 
-    ``over``: why the run was cancelled, "" while it lives. ``paths``: files of the published tree with their number of lines;
-    nothing is annotated elsewhere. ``notes``: what else people must know of the reviews, see `review_refused`. Success only
-    with none open.
+    ``over``: why the run was cancelled, "" while it lives. ``notes``: what else people must know of the reviews, see
+    `review_refused`. Success only with none open.
     """
     seen = shown(findings)
     opened = sum(1 for one in seen if is_open(one))
@@ -126,7 +123,7 @@ def ledger(
     below = bullets([one_line(note, limit=400) for note in notes[:20]])
     room = ROOM_BYTES - size(sections(reason, below))
     summary = sections(reason, ledger_table(findings, limit=room), below)
-    return _fields(conclusion, title, summary), list(map(annotation, annotatable(findings, paths))) if annotate else []
+    return _fields(conclusion, title, summary)
 
 
 def review_refused(seat: str, round_: int, model: str, instead: str) -> str:

@@ -86,14 +86,9 @@ def hidden_characters(text: str) -> list[str]:
 def strip_hidden(text: str) -> str:
     """``text`` without hidden characters; line ends become LF, Unicode separators a blank."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept: list[str] = []
-    for character in text:
-        kind = _hidden_class(character)
-        if kind is None:
-            kept.append(character)
-        elif kind == "separator":
-            kept.append(" ")
-    return "".join(kept)
+    kinds = {character: _hidden_class(character) for character in set(text)}
+    gone = {character: " " if kind == "separator" else "" for character, kind in kinds.items() if kind is not None}
+    return text.translate(str.maketrans(gone)) if gone else text
 
 
 def plain(text: str, *, limit: int | None = None) -> str:

@@ -255,9 +255,9 @@ def test_runs_wake_and_are_counted_and_listed(storage: SqlStorage) -> None:
         tx.runs.add(run(3))
         tx.runs.add(run(4, wakes_at=NOW, requester_id=6))
         tx.runs.move(step(tx, "R4", "cancelled", "cancel"))
-        assert tx.runs.due(NOW, 10) == []
-        assert tx.runs.due(NOW + 2, 10) == ["R2", "R1"]
-        assert tx.runs.due(NOW + 2, 1) == ["R2"]
+        assert tx.runs.due(NOW - 1, 10) == []
+        assert tx.runs.due(NOW + 2, 10) == ["R4", "R2", "R1"]
+        assert tx.runs.due(NOW + 2, 1) == ["R4"]
         assert tx.runs.started_today(REPOSITORY, 5, NOW + 2) == 2
         assert tx.runs.started_today(REPOSITORY, 6, NOW) == 1
         assert tx.runs.started_today(OTHER_REPOSITORY, 5, 0) == 0
@@ -277,8 +277,8 @@ def test_a_run_is_woken_no_later_than_asked(storage: SqlStorage) -> None:
             found = tx.runs.get("R1")
             assert found is not None
             assert (found.wakes_at, found.version) == (expected, 0)
-        tx.runs.wake("R2", NOW)
-        assert tx.runs.due(NOW + 9, 10) == ["R1"]
+        tx.runs.wake("R2", NOW + 4)
+        assert tx.runs.due(NOW + 9, 10) == ["R1", "R2"]
         assert [one.id for one in tx.runs.living_of_repository(REPOSITORY)] == ["R1"]
 
 

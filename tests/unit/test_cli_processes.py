@@ -250,4 +250,4 @@ def test_a_process_whose_worker_has_died_ends_so_that_somebody_starts_it_anew(tm
     ) as up:
         assert up.wait(timeout=60) == 1
         assert up.stderr is not None
-        assert b"part_of_up_ended" in up.stderr.read()
+        assert b"part_ended" in up.stderr.read()

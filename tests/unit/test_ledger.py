@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -634,3 +635,16 @@ def test_whatever_reviewers_say_the_law_holds(rounds: list[tuple[str, Review, Re
         open_now = set(open_ids(found.ledger))
         assert all(set(names) <= open_now for names in found.leaves_open.values())
         ledger = found.ledger
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_what_a_later_stage_raises_again_is_that_stages_to_settle(settled: bool) -> None:
+    """Else the reviewers of the code would be asked for nothing while the run waits for a finding of the plan."""
+    says = [answer("F1", "fixed", FIX)] if settled else []
+    planned = replace(a_round(review(claim(BAD)), review()), stage="plan")
+    ledger = settle(Ledger(), planned, check_at(R1)).ledger
+    revised = replace(a_round(review(says=says), review(says=says), revision=R2), stage="plan")
+    ledger = settle(ledger, revised, check_at(R2)).ledger
+    assert open_ids(ledger) == (() if settled else ("F1",))
+    again = only(play(ledger, review(claim(BAD)), revision=R3))
+    assert (again.id, again.status, again.stage, again.revision) == ("F1", "open", "code", R3)

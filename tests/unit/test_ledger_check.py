@@ -33,7 +33,9 @@ VIEW = FindingView(
 def test_one_line_with_the_verdict_then_a_row_a_finding_by_status() -> None:
     settled = replace(VIEW, id="F2", status="justified", reason="it may", severity="minor")
     unproven = replace(VIEW, id="F3", status="withdrawn", reason="unproven", unproven=True)
-    fields, notes = checks.ledger([settled, unproven, VIEW], over="", annotate=True, paths={"a.py": 4})
+    findings = [settled, unproven, VIEW]
+    fields = checks.ledger(findings, over="")
+    notes = [checks.annotation(one) for one in checks.annotatable(findings, {"a.py": 4})]
     assert (fields["status"], fields["conclusion"]) == ("completed", "failure")
     lines = fields["output"]["summary"].splitlines()
     assert lines[0] == "**1 open finding; each blocks until it is settled. Settled: 1 justified.**"
@@ -61,7 +63,7 @@ def test_a_refusal_is_shown_as_a_failed_review_and_hostile_names_stay_words() ->
     assert "nobody reviewed in its place yet" in note
     assert "b-1 reviewed in its place" in checks.review_refused("code_reviewer.2", 1, "a-1", "b-1")
     many = [replace(VIEW, id=f"F{number + 1}", claim="x" * 4_000) for number in range(300)]
-    fields, _ = checks.ledger(many, over="", annotate=False, paths={}, notes=[note] * 50)
+    fields = checks.ledger(many, over="", notes=[note] * 50)
     summary = fields["output"]["summary"]
     assert len(summary) <= checks.LIMIT
     assert "</table>" not in summary

@@ -124,3 +124,15 @@ def test_what_cannot_be_settled_says_why() -> None:
     unproven = settle_at(R2, Ledger(), claims(QUOTE), {})
     with pytest.raises(UserError, match="unproven"):
         reopen(unproven, AT_2, "F1", "ana", "x")
+
+
+def test_what_people_and_checks_open_again_belongs_to_the_stage_they_saw() -> None:
+    planned = Occasion("plan", 1, R1)
+    ledger = withdraw(add_human(Ledger(), planned, ASKED).ledger, planned, "F1", "ana", "so").ledger
+    (again,) = reopen(ledger, AT_2, "F1", "ana", "not yet").ledger.findings
+    assert (again.status, again.stage) == ("open", "code")
+    failing = CiFinding("test", "The check test ended failure", "it fails")
+    ledger = settle_at(R2, add_ci(Ledger(), planned, failing).ledger, says("fixed", FIX), says("fixed", FIX))
+    assert open_ids(ledger) == ()
+    (again,) = add_ci(ledger, AT_3, failing).ledger.findings
+    assert (again.status, again.stage) == ("open", "code")

@@ -202,7 +202,6 @@ def answers() -> dict[str, str]:
 
 
 def all_checks() -> dict[str, Any]:
-    found, annotations = checks.ledger(OPEN, over="", annotate=True, paths={"calc.py": 2})
     return {
         "plan_waiting": checks.plan_waiting(SUBJECT, SUBJECT.sha256),
         "diff_waiting": checks.diff_waiting("e" * 40, "--- a/calc.py\n+++ b/calc.py\n@@ -1 +1 @@\n-a\n+b\u202e\n"),
@@ -210,10 +209,10 @@ def all_checks() -> dict[str, Any]:
         "plan_changing": checks.plan_changing(),
         "plan_closed": checks.plan_closed("ana asked for it"),
         "not_reviewed": checks.not_reviewed(COMMIT),
-        "ledger_open": found,
-        "annotations": annotations,
-        "ledger_settled": checks.ledger(FINDINGS, over="", annotate=False, paths={})[0],
-        "ledger_over": checks.ledger(OPEN, over="ana asked for it", annotate=False, paths={})[0],
+        "ledger_open": checks.ledger(OPEN, over=""),
+        "annotations": [checks.annotation(one) for one in checks.annotatable(OPEN, {"calc.py": 2})],
+        "ledger_settled": checks.ledger(FINDINGS, over=""),
+        "ledger_over": checks.ledger(OPEN, over="ana asked for it"),
     }
 
 

@@ -14,7 +14,7 @@ from bot.domain.outcome import Done, NeedsHuman, Outcome
 from bot.domain.path_globs import glob_problem, matches
 from bot.domain.plan import Step
 from bot.domain.subject import PlanSubject
-from bot.domain.work import Change, Patch, Work
+from bot.domain.work import REGULAR_MODES, Change, Patch, Work
 from bot.ports import records as r
 from workers.agents.briefing import step_opening, system_prompt
 from workers.agents.contexts import explained, running
@@ -163,7 +163,7 @@ def _left_behind(one: Changed, ignored: Iterable[str]) -> bool:
 def _ignored(room: Room, tree: str, entries: Mapping[str, BaseEntry]) -> tuple[str, ...]:
     """The plain patterns of the repository's own top .gitignore; with exceptions in it, none: they cannot be told apart."""
     entry = entries.get(".gitignore")
-    if entry is None or entry.mode not in {"100644", "100755"} or entry.size > 1 << 16:
+    if entry is None or entry.mode not in REGULAR_MODES or entry.size > 1 << 16:
         return ()
     text = (room.desk.trees.read(tree, ".gitignore") or b"").decode("utf-8", "replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]

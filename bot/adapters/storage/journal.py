@@ -16,7 +16,13 @@ from bot.domain.money import dollars
 from bot.ports.records import ArtifactRow, AuditRow, ModelCall, Switch, ToolCall
 
 _SUBJECTS = Query(
-    ArtifactRow, artifacts, "run_id", "stage", also=(sa.text("kind = 'subject'"),), order=(artifacts.c.seq.desc(),)
+    ArtifactRow,
+    artifacts,
+    "run_id",
+    "stage",
+    also=(sa.text("kind = 'subject'"),),
+    order=(artifacts.c.seq.desc(),),
+    limit=1,
 )
 _MODEL_CALL = columns_of(model_calls, ModelCall)
 _TOOL_CALL = columns_of(tool_calls, ToolCall)

@@ -53,12 +53,18 @@ class Query(Generic[Record]):
     """
 
     def __init__(
-        self, record: type[Record], table: sa.Table, *where: str, order: Sequence[Any] = (), also: Sequence[Any] = ()
+        self,
+        record: type[Record],
+        table: sa.Table,
+        *where: str,
+        order: Sequence[Any] = (),
+        also: Sequence[Any] = (),
+        limit: int | None = None,
     ) -> None:
         self.record = record
         self.table = table
         asked = [table.c[name] == sa.bindparam(name, type_=table.c[name].type) for name in where]
-        self.statement = sa.select(*columns_of(table, record)).where(*asked, *also).order_by(*order)
+        self.statement = sa.select(*columns_of(table, record)).where(*asked, *also).order_by(*order).limit(limit)
 
 
 class Link:

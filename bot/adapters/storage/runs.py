@@ -130,9 +130,8 @@ class SqlRuns(SqlLaw):
         return int(self._link.value(found))
 
     def wake(self, run_id: str, at: int) -> None:
-        """A run that is over sleeps on."""
         later = sa.or_(runs.c.wakes_at == 0, runs.c.wakes_at > at)
-        update = sa.update(runs).where(runs.c.id == run_id, later, sa.text(LIVING))
+        update = sa.update(runs).where(runs.c.id == run_id, later)
         self._link.run(update.values(wakes_at=at))
 
     def living_of_repository(self, repository_id: int) -> list[Run]:
@@ -142,7 +141,7 @@ class SqlRuns(SqlLaw):
 
     def due(self, now: int, limit: int) -> list[str]:
         """Earliest first."""
-        found = sa.select(runs.c.id).where(sa.text("wakes_at > 0"), runs.c.wakes_at <= now, sa.text(LIVING))
+        found = sa.select(runs.c.id).where(sa.text("wakes_at > 0"), runs.c.wakes_at <= now)
         return self._link.column(found.order_by(runs.c.wakes_at).limit(limit))
 
     def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[Run]:

@@ -170,9 +170,7 @@ def runs() -> None:
     )
     op.create_index("ix_runs_started", "runs", ["repository_id", "requester_id", "created_at"])
     op.create_index("ix_runs_state", "runs", ["state", "created_at", "id"])
-    op.create_index(
-        "ix_runs_wakes", "runs", ["wakes_at"], **where("wakes_at > 0 AND state NOT IN ('done', 'cancelled')")
-    )
+    op.create_index("ix_runs_wakes", "runs", ["wakes_at"], **where("wakes_at > 0"))
     op.create_index(
         "uq_runs_living",
         "runs",

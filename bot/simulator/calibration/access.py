@@ -9,8 +9,9 @@ from typing import Final
 from tree_sitter import Node
 
 from bot.simulator.calibration.places import guards, operands
-from bot.simulator.calibration.syntax import Defect, Edit, Source, removal, text_of, walk
+from bot.simulator.calibration.syntax import Defect, Edit, Source, removal
 from bot.simulator.calibration.words import about_access, narrows_access
+from workers.agents.runners.trees import text_of, walk
 
 _MODE: Final = re.compile(r"(0o?)([0-7]?)([0-7])([0-7])([0-7])")
 _FUNCTIONS: Final = frozenset(

@@ -9,8 +9,9 @@ from typing import Final
 from tree_sitter import Node
 
 from bot.simulator.calibration.places import BINARY, guards, operands
-from bot.simulator.calibration.syntax import Defect, Edit, Source, removal, statements, text_of, walk
+from bot.simulator.calibration.syntax import Defect, Edit, Source, removal, statements
 from bot.simulator.calibration.words import about_access
+from workers.agents.runners.trees import text_of, walk
 
 LOGICAL: Final = frozenset({"and", "or", "&&", "||"})
 _WRAPS: Final = frozenset({"boolean_operator", "not_operator", "unary_expression", "parenthesized_expression"})

@@ -7,7 +7,8 @@ from typing import Final
 
 from tree_sitter import Node
 
-from bot.simulator.calibration.syntax import Source, statements, text_of, walk
+from bot.simulator.calibration.syntax import Source, statements
+from workers.agents.runners.trees import text_of, walk
 
 BINARY: Final = frozenset({"boolean_operator", "binary_expression"})
 _BLOCKS: Final = frozenset({"module", "program", "block", "statement_block", "statement_list"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.errors import InternalError
-from bot.domain.work import Change, FileDiff, Patch
+from bot.domain.work import REGULAR_MODES, Change, FileDiff, Patch
 from bot.simulator.calibration.access import widened_permissions
 from bot.simulator.calibration.history import Commit, History
 from bot.simulator.calibration.operators import dropped_conditions, off_by_one, removed_waits, swallowed_errors
@@ -37,7 +37,6 @@ _OPERATORS: Final[tuple[Operator, ...]] = (
 )
 MOST_RELATED: Final = 3
 _TEST_MARK: Final = re.compile(r"^test_|_test$|\.(?:test|spec)$|(?:Test|Tests)$")
-_REGULAR: Final = frozenset({"100644", "100755"})
 _SHOWN: Final = 300
 """Characters of a place that a report quotes."""
 
@@ -125,7 +124,7 @@ def _reader(history: History) -> _Read:
 def _sites(history: History, commit: Commit, read: _Read) -> Iterator[_Site]:
     """Places on lines that the diff adds; tests are deleted only where they stood before the diff."""
     for file in commit.files:
-        source = read(commit.tree, file.path) if file.new_mode in _REGULAR and not file.binary else None
+        source = read(commit.tree, file.path) if file.new_mode in REGULAR_MODES and not file.binary else None
         if source is None:
             continue
         if role_of(file.path) == "test":
@@ -148,7 +147,7 @@ def _related(commit: Commit, history: History) -> list[str]:
     changed = {file.path for file in commit.files}
     stems = {_stem(path) for path in changed if language_of(path) and role_of(path) is None}
     entries = history.trees.entries(commit.base_tree)
-    tests = (path for path in sorted(entries) if entries[path].mode in _REGULAR and _is_test_of(path, stems))
+    tests = (path for path in sorted(entries) if entries[path].mode in REGULAR_MODES and _is_test_of(path, stems))
     return [path for path in tests if path not in changed][:MOST_RELATED]
 
 

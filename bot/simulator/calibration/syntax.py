@@ -5,29 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final, TypeAlias
 
-import tree_sitter_go
-import tree_sitter_java
-import tree_sitter_javascript
-import tree_sitter_python
-import tree_sitter_typescript
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
-MOST_BYTES: Final = 1 << 20
-"""A larger file is generated or data; nothing is seeded there."""
+from workers.agents.runners.trees import COMMENTS, root_of
+
 SHOWN: Final = 3
 """Unchanged lines that a diff shows on each side of a place."""
 
-_GRAMMARS: Final[dict[str, Callable[[], object]]] = {
-    "python": tree_sitter_python.language,
-    "javascript": tree_sitter_javascript.language,
-    "typescript": tree_sitter_typescript.language_typescript,
-    "tsx": tree_sitter_typescript.language_tsx,
-    "go": tree_sitter_go.language,
-    "java": tree_sitter_java.language,
-}
 _ENDINGS: Final = {
     "py": "python",
     "js": "javascript",
@@ -41,7 +27,6 @@ _ENDINGS: Final = {
     "go": "go",
     "java": "java",
 }
-COMMENTS: Final = frozenset({"comment", "line_comment", "block_comment"})
 
 
 class Defect(StrEnum):
@@ -84,11 +69,6 @@ Operator: TypeAlias = Callable[[Source], Iterator[Edit]]
 """Every place of a file where one kind of defect can be seeded."""
 
 
-@lru_cache(maxsize=8)
-def _parser(language: str) -> Parser:
-    return Parser(Language(_GRAMMARS[language]()))
-
-
 def language_of(path: str) -> str | None:
     """The language by the file's ending, None for one that is not read."""
     name = path.rsplit("/", 1)[-1]
@@ -98,24 +78,8 @@ def language_of(path: str) -> str | None:
 def read_source(path: str, data: bytes) -> Source | None:
     """The file as a tree; None when it is in no language of ours, too large, or does not parse as a whole."""
     language = language_of(path)
-    if language is None or len(data) > MOST_BYTES or b"\0" in data:
-        return None
-    root = _parser(language).parse(data).root_node
-    return None if root.has_error else Source(path, data, language, root)
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """``node`` and everything below it, in the order of the text."""
-    waiting = [node]
-    while waiting:
-        here = waiting.pop()
-        yield here
-        waiting += reversed(here.children)
-
-
-def text_of(node: Node | None) -> str:
-    """The text of a node, "" for none."""
-    return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")
+    root = None if language is None or b"\0" in data else root_of(data, language)
+    return None if language is None or root is None else Source(path, data, language, root)
 
 
 def statements(block: Node | None) -> list[Node]:

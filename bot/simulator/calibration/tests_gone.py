@@ -8,7 +8,8 @@ from typing import Final
 
 from tree_sitter import Node
 
-from bot.simulator.calibration.syntax import COMMENTS, Defect, Edit, Source, removal, statements, text_of, walk
+from bot.simulator.calibration.syntax import Defect, Edit, Source, removal, statements
+from workers.agents.runners.trees import COMMENTS, text_of, walk
 
 _JS_TEST: Final = re.compile(r"(?:it|test)(?:\.\w+)*")
 _JAVA_TEST: Final = frozenset({"Test", "ParameterizedTest", "RepeatedTest"})

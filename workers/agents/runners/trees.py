@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import tree_sitter_go
 import tree_sitter_java
 import tree_sitter_javascript
+import tree_sitter_python
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
@@ -44,6 +45,7 @@ def _language(name: str) -> Language:
         "tsx": tree_sitter_typescript.language_tsx,
         "go": tree_sitter_go.language,
         "java": tree_sitter_java.language,
+        "python": tree_sitter_python.language,
     }
     return Language(makers[name]())
 
