@@ -229,11 +229,6 @@ def open_ids(ledger: Ledger) -> tuple[str, ...]:
     return tuple(finding.id for finding in ledger.findings if finding.status == "open")
 
 
-def unproven_count(ledger: Ledger) -> int:
-    """How many findings were withdrawn as unproven; they are counted and not shown."""
-    return sum(finding.is_unproven for finding in ledger.findings)
-
-
 def about_money(finding: LedgerFinding, financial_risk: Sequence[str]) -> bool:
     """Whether any evidence lies under ``financial_risk``, or the finding was admitted as such a concern."""
     paths = (str(piece["path"]) for piece in finding.evidence if "path" in piece)

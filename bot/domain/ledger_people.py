@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.citation import Evidence
 from bot.domain.errors import UserError
 from bot.domain.ledger import (
-    EvidenceJson,
     Ledger,
     LedgerChange,
     LedgerDraft,
@@ -17,7 +15,6 @@ from bot.domain.ledger import (
     Status,
     evidence_json,
     fingerprint,
-    piece_keys,
     restated,
 )
 from bot.domain.review import Category, Severity
@@ -147,28 +144,6 @@ def withdraw(ledger: Ledger, occasion: Occasion, finding: str, by_person: str, r
     return _settled(ledger, occasion, finding, by_person, status="withdrawn", reason=reason)
 
 
-def reopen(
-    ledger: Ledger, occasion: Occasion, finding: str, by_person: str, reason: str, *, evidence: Sequence[Evidence] = ()
-) -> LedgerChange:
-    """A person opens a settled finding again. Raises ``UserError`` when there is none, or it is open or unproven."""
-    draft = LedgerDraft.of(ledger)
-    known = _known(draft, finding)
-    if known.status == "open" or known.is_unproven:
-        word = "open already" if known.status == "open" else "unproven"
-        raise UserError(f"{finding} is {word}; nothing was changed.", {"finding": finding, "status": known.status})
-    more: tuple[EvidenceJson, ...] = tuple(evidence_json(piece) for piece in evidence)
-    keys = set(piece_keys(known))
-    opened = restated(
-        _again(known, known, f"@{by_person}"),
-        stage=occasion.stage,
-        reason=reason,
-        revision=occasion.revision,
-        evidence=(*known.evidence, *(piece for piece in more if piece["key"] not in keys)),
-    )
-    draft.put(opened, _event(opened, occasion, by_person, before=known.status, reason=reason, evidence=more))
-    return draft.closed()
-
-
 def _settled(
     ledger: Ledger, occasion: Occasion, finding: str, by_person: str, *, status: Status, reason: str
 ) -> LedgerChange:
@@ -182,7 +157,16 @@ def _settled(
     settled = restated(
         known, status=status, reason=reason, settled_by=f"@{by_person}", settled_at=occasion.revision, by_person=True
     )
-    draft.put(settled, _event(settled, occasion, by_person, before=known.status, reason=reason, evidence=()))
+    event = LedgerEvent(
+        finding=settled.id,
+        who=f"@{by_person}",
+        round=occasion.round,
+        revision=occasion.revision,
+        from_status=known.status,
+        to_status=status,
+        reason=reason,
+    )
+    draft.put(settled, event)
     return draft.closed()
 
 
@@ -191,24 +175,3 @@ def _known(draft: LedgerDraft, finding: str) -> LedgerFinding:
     if known is None:
         raise UserError(f"{finding} is not in this run's ledger; /conductor ledger lists it.", {"finding": finding})
     return known
-
-
-def _event(
-    finding: LedgerFinding,
-    occasion: Occasion,
-    by_person: str,
-    *,
-    before: Status,
-    reason: str,
-    evidence: tuple[EvidenceJson, ...],
-) -> LedgerEvent:
-    return LedgerEvent(
-        finding=finding.id,
-        who=f"@{by_person}",
-        round=occasion.round,
-        revision=occasion.revision,
-        from_status=before,
-        to_status=finding.status,
-        reason=reason,
-        evidence=evidence,
-    )

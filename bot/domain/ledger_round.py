@@ -64,20 +64,14 @@ def settle(ledger: Ledger, round_: AdmissionRound, check: EvidenceCheck) -> Admi
     raised = _admit_all(draft, round_, check)
     _open_what_stands_again(draft, round_, check, raised)
     _resolve_all(draft, round_, check, raised)
-    return _closed(draft, round_, raised)
+    return _closed(draft, round_)
 
 
 def admit(ledger: Ledger, round_: AdmissionRound, check: EvidenceCheck) -> Admission:
     """Applies the findings of a round alone (see ``settle``)."""
     draft = LedgerDraft.of(ledger)
-    return _closed(draft, round_, _admit_all(draft, round_, check))
-
-
-def resolve(ledger: Ledger, round_: AdmissionRound, check: EvidenceCheck) -> Admission:
-    """Applies the resolutions of a round alone (see ``settle``)."""
-    draft = LedgerDraft.of(ledger)
-    _resolve_all(draft, round_, check, {})
-    return _closed(draft, round_, {})
+    _admit_all(draft, round_, check)
+    return _closed(draft, round_)
 
 
 def _resolve_all(
@@ -86,7 +80,7 @@ def _resolve_all(
     Resolver(draft, round_, check, raised).run()
 
 
-def _closed(draft: LedgerDraft, round_: AdmissionRound, raised: Mapping[str, Sequence[str]]) -> Admission:
+def _closed(draft: LedgerDraft, round_: AdmissionRound) -> Admission:
     change = draft.closed()
     still_open = {finding.id: finding for finding in change.ledger.findings if finding.status == "open"}
     leaving: dict[str, list[str]] = {}
@@ -96,11 +90,8 @@ def _closed(draft: LedgerDraft, round_: AdmissionRound, raised: Mapping[str, Seq
     for submission in round_.submissions:
         said = [one.finding for one in submission.review.resolutions if one.status == "open"]
         leaving.setdefault(submission.seat, []).extend(said)
-    for name, seats in raised.items():
-        for seat in seats:
-            leaving.setdefault(seat, []).append(name)
     leaves = {
-        seat: tuple(name for name in dict.fromkeys(leaving.get(seat, ())) if name in still_open)
+        seat: tuple(name for name in dict.fromkeys(leaving[seat]) if name in still_open)
         for seat in dict.fromkeys(submission.seat for submission in round_.submissions)
     }
     return Admission(change.ledger, change.events, change.notices, leaves)

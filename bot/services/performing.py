@@ -12,7 +12,7 @@ import structlog
 from bot.domain.errors import ConductorError, Fault, SandboxUnavailable, StaleFence, Stopped
 from bot.domain.outcome import Cancel, Done, NeedsHuman, Outcome, Retry, Snooze
 from bot.ports import records as r
-from bot.ports.github import GitHubLimited
+from bot.ports.github import GitHubLimited, RepositoryUnusable
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.desk import Desk, backoff, wake
@@ -79,8 +79,7 @@ class Performer:
             case Fault.USER | Fault.MODEL:
                 return NeedsHuman(error.sentence, dict(error.fields))
             case Fault.GITHUB:
-                refused = error.fields.get("status", "").startswith("4")
-                return NeedsHuman(error.sentence) if refused else _again(job, error.sentence)
+                return NeedsHuman(error.sentence) if _lasts(error) else _again(job, error.sentence)
             case Fault.US:
                 return _again(job, error.sentence)
             case _:
@@ -171,3 +170,10 @@ class _Heartbeat:
 
 def _again(job: r.Job, why: str) -> Retry:
     return Retry(backoff(job.attempts, LONGEST_PAUSE_MS), why)
+
+
+def _lasts(error: ConductorError) -> bool:
+    """Whether asking again would be answered the same: a refusal, or a repository that only its people can change."""
+    if isinstance(error, RepositoryUnusable):
+        return error.fields["reason"] != "too_slow"
+    return str(error.fields.get("status", "")).startswith("4")

@@ -86,6 +86,9 @@ def test_a_repository_without_a_commit_says_so() -> None:
         house.start()
         assert house.state == "needs_human"
         assert "commit" in house.comments("@ana")[-1]
+        with house.parts.storage.read() as tx:
+            # Asking again would be answered the same.
+            assert [job.attempts for job in tx.jobs.of_run(house.run.id)] == [1]
         house.say("/conductor cancel")
         assert house.state == "cancelled"
 

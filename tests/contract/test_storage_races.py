@@ -20,6 +20,7 @@ from alembic.migration import MigrationContext
 
 from bot.adapters import tables
 from bot.adapters.storage import InboxWriter, SqlStorage, migrate
+from bot.adapters.storage.migrating import newest
 from bot.domain.audit_chain import verify_chain
 from bot.domain.errors import ConductorError, InternalError, OverBudget, SettingsError, StaleFence, StorageBusy
 from bot.ports import records as r
@@ -305,6 +306,7 @@ def test_migrations_make_the_tables_and_may_come_at_once(kind: str, tmp_path: Pa
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
+        assert context.get_current_heads() == (newest(),)
         names = set(sa.inspect(connection).get_table_names())
     engine.dispose()
     assert names - {"alembic_version"} == {

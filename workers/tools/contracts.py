@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -85,7 +86,13 @@ class EditFile(ToolInput):
 
 def definition(name: str, description: str, model: type[BaseModel]) -> dict[str, Any]:
     """A tool as the Messages API takes it."""
-    return {"name": name, "description": description, "input_schema": model.model_json_schema()}
+    return {"name": name, "description": description, "input_schema": _schema(model)}
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Made once, and not to be changed: it takes milliseconds, and every context asks for a dozen."""
+    return model.model_json_schema()
 
 
 def sentences(error: ValidationError, model: type[BaseModel]) -> str:
