@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.redaction.placeholders import entropy, is_placeholder, looks_random
-from bot.redaction.rules import Found, Rule
+from bot.redaction.rules import Found, Places, Rule, matches_at
 
 PRIVATE_KEY: Final = "private-key"
 ASSIGNED_KINDS: Final = ("password", "assigned-secret")
@@ -19,7 +19,29 @@ _NAMES: Final = (
     r"(?:encryption|signing|master|session|account|shared|license|service)[_-]?key|client[_-]?secret|"
     r"connection[_-]?string|webhook[_-]?url"
 )
-_WORDS: Final = ("pass", "pwd", "secret", "token", "credential", "key", "connection", "webhook")
+_OWNERS: Final = (
+    "api",
+    "access",
+    "auth",
+    "private",
+    "encryption",
+    "signing",
+    "master",
+    "session",
+    "account",
+    "shared",
+    "license",
+    "service",
+)
+_SIGNS: Final = ("", "_", "-")
+ASSIGNED_WORDS: Final = (
+    "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential",
+    *(f"{owner}{sign}key" for owner in _OWNERS for sign in _SIGNS),
+    *(f"client{sign}secret" for sign in _SIGNS),
+    *(f"connection{sign}string" for sign in _SIGNS),
+    *(f"webhook{sign}url" for sign in _SIGNS),
+)  # fmt: skip
+PRIVATE_KEY_WORD: Final = "private key"
 # A name that says what is said about a secret, not the secret.
 _ABOUT: Final = re.compile(
     r"(?i)[_.-]?(?:name|id|ids|file|path|url|uri|type|kind|ref|arn|length|len|size|field|header|prefix|policy|expiry|"
@@ -48,11 +70,9 @@ _PEM_LONGEST: Final = 20_000
 _PUTTY: Final = re.compile(r"Private-Lines: \d{1,4}\r?\n([A-Za-z0-9+/=\r\n]{1,10000})")
 
 
-def assignments(text: str, lower: str) -> Iterator[Found]:
+def assignments(text: str, places: Places) -> Iterator[Found]:
     """Finds values assigned to a secret's name, where the value is no placeholder, code or plain word."""
-    if not any(word in lower for word in _WORDS):
-        return
-    for match in _ASSIGNED.finditer(text):
+    for match in matches_at(_ASSIGNED, text, ASSIGNED_WORDS, places):
         group = next(number for number in (4, 5, 6, 7) if match[number] is not None)
         quoted = group != 7
         value = match[group] if quoted else match[group].rstrip(":.")
@@ -88,9 +108,9 @@ def _is_secret_value(value: str, *, password: bool, quoted: bool) -> bool:
     )
 
 
-def private_keys(text: str, lower: str) -> Iterator[Found]:
+def private_keys(text: str, places: Places) -> Iterator[Found]:
     """Finds PEM private keys, cut ones too: to the end marker, else as far as it reads like key material."""
-    if "private key" not in lower:
+    if PRIVATE_KEY_WORD not in places:
         return
     position = 0
     ending = -1
@@ -129,20 +149,35 @@ def _user_token(value: str) -> bool:
     return not is_placeholder(value) and looks_random(value, least_length=20, least_bits=3.2)
 
 
+_QUERY_NAMES: Final = (
+    "access_token",
+    "api_key",
+    "apikey",
+    "auth",
+    "token",
+    "key",
+    "password",
+    "secret",
+    "client_secret",
+    "signature",
+    "sig",
+)
+_QUERY_WORDS: Final = tuple(f"{sign}{name}=" for sign in "?&#" for name in _QUERY_NAMES)
+
 CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     Rule("url-password", re.compile(r"://[^\s/?#\"'<>@:]{0,128}:([^\s/\"'<>@]{1,256})@(?=[\w\[$%])"), ("://",), 1, _password),
     Rule("url-token", re.compile(r"://([A-Za-z0-9_.~-]{20,256})@(?=[\w\[])"), ("://",), 1, _user_token),
-    Rule("url-token", re.compile(r"(?i)[?&#](?:access_token|api_?key|auth|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})"), ("=",), 1, _bearer),
+    Rule("url-token", re.compile(r"(?i)[?&#](?:access_token|api_?key|auth|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})"), _QUERY_WORDS, 1, _bearer),
     Rule("basic-auth", re.compile(r"(?i)basic[ \t]{1,4}([A-Za-z0-9+/]{6,512}={0,2})"), ("basic",), 1, _login),
-    Rule("basic-auth", re.compile(r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})"), ("auth",), 1, _login),
-    Rule("bearer-token", re.compile(r"(?i)(?:bearer|authorization:[ \t]{0,4}token)[ \t]{1,4}([A-Za-z0-9._~+/-]{16,4000}=*)"), ("bearer", "authorization"), 1, _bearer),
+    Rule("basic-auth", re.compile(r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})"), ("_auth", '"auth', "'auth"), 1, _login),
+    Rule("bearer-token", re.compile(r"(?i)(?:bearer|authorization:[ \t]{0,4}token)[ \t]{1,4}([A-Za-z0-9._~+/-]{16,4000}=*)"), ("bearer", "authorization:"), 1, _bearer),
     Rule("npm-token", re.compile(r"(?i)(?<![A-Za-z0-9])_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})"), ("_auth", "_password"), 1, _password),
     Rule("netrc-password", re.compile(r"(?i)login[ \t\r\n]{1,8}\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})"), ("login",), 1, _password),
-    Rule("config-password", re.compile(r"(?im)^[ \t]{0,40}(?:(?:export|set|env|arg)[ \t]{1,4})?[\w.-]{0,40}(?:password|passwd|pwd)[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'#<>(){}\[\],;]{6,256})[ \t]{0,8}\r?$"), ("password", "passwd", "pwd"), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
-    Rule("connection-string", re.compile(r"(?i)(?:;|\")[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n]{1,256})"), ("password", "pwd"), 1, _password),
-    Rule("command-password", re.compile(r"(?:^|[\s\"'])(?:-u|--user)[ =]{1,4}[\"']?[^\s:\"'/]{1,64}:([^\s\"']{3,256})"), ("-u", "--user"), 1, _password),
-    Rule("command-password", re.compile(r"(?i)--(?:password|passwd|token|api-key|secret|client-secret)[ =]{1,4}[\"']?([^\s\"']{6,256})"), ("--",), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
-    Rule("password-hash", re.compile(r"\$(?:apr1|2[abxy]|1|5|6|y|7|gy|argon2(?:id|i|d))\$[./A-Za-z0-9$,=+-]{20,300}"), ("$",), 0, _password),
-    Rule("password-hash", re.compile(r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{26,120}={0,2}"), ("sha",), 0, _password),
+    Rule("config-password", re.compile(r"(?im)^[ \t]{0,40}(?:(?:export|set|env|arg)[ \t]{1,4})?[\w.-]{0,40}(?:password|passwd|pwd)[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'#<>(){}\[\],;]{6,256})[ \t]{0,8}\r?$"), ("password", "passwd", "pwd"), 1, lambda value: _is_secret_value(value, password=True, quoted=True), inside=True),
+    Rule("connection-string", re.compile(r"(?i)(?:;|\")[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n]{1,256})"), ("password", "pwd"), 1, _password, inside=True),
+    Rule("command-password", re.compile(r"(?:^|[\s\"'])(?:-u|--user)[ =]{1,4}[\"']?[^\s:\"'/]{1,64}:([^\s\"']{3,256})"), ("-u ", "-u=", "--user"), 1, _password, inside=True),
+    Rule("command-password", re.compile(r"(?i)--(?:password|passwd|token|api-key|secret|client-secret)[ =]{1,4}[\"']?([^\s\"']{6,256})"), ("--password", "--passwd", "--token", "--api-key", "--secret", "--client-secret"), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
+    Rule("password-hash", re.compile(r"\$(?:apr1|2[abxy]|1|5|6|y|7|gy|argon2(?:id|i|d))\$[./A-Za-z0-9$,=+-]{20,300}"), ("$apr1$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$7$", "$gy$", "$argon2"), 0, _password),
+    Rule("password-hash", re.compile(r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{26,120}={0,2}"), ("{sha", "{ssha"), 0, _password),
     Rule("private-key", _PUTTY, ("private-lines",), 1, _password),
 )  # fmt: skip

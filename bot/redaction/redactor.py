@@ -13,8 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.redaction.contexts import ASSIGNED_KINDS, CONTEXT_RULES, PRIVATE_KEY, assignments, private_keys
-from bot.redaction.rules import Found
+from bot.redaction.contexts import (
+    ASSIGNED_KINDS,
+    ASSIGNED_WORDS,
+    CONTEXT_RULES,
+    PRIVATE_KEY,
+    PRIVATE_KEY_WORD,
+    assignments,
+    private_keys,
+)
+from bot.redaction.rules import Found, WordIndex
 from bot.redaction.vendors import VENDOR_RULES
 from bot.redaction.views import View, views_of
 
@@ -34,6 +42,9 @@ MOST_KEPT: Final = 10_000
 _KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
 _RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES)) | {PRIVATE_KEY, *ASSIGNED_KINDS}
+_INDEX: Final = WordIndex(
+    (PRIVATE_KEY_WORD, *ASSIGNED_WORDS, *(word for rule in (*VENDOR_RULES, *CONTEXT_RULES) for word in rule.words))
+)
 # Lower is surer: what Conductor holds, then formats, then places.
 _HELD, _PEM, _VENDOR, _CONTEXT, _ASSIGNED = range(5)
 
@@ -135,14 +146,15 @@ class Redactor:
 
 
 def _rule_hits(text: str) -> Iterator[tuple[int, Found]]:
-    lower = text.lower()
-    if len(lower) != len(text):
-        # A few letters grow when lowered; rules only ask whether ASCII words occur, so ASCII alone is lowered then.
-        lower = text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
-    yield from ((_PEM, found) for found in private_keys(text, lower))
-    yield from ((_VENDOR, found) for rule in VENDOR_RULES for found in rule.search(text, lower))
-    yield from ((_CONTEXT, found) for rule in CONTEXT_RULES for found in rule.search(text, lower))
-    yield from ((_ASSIGNED, found) for found in assignments(text, lower))
+    places = _INDEX.places(text)
+    if not places:
+        return
+    yield from ((_PEM, found) for found in private_keys(text, places))
+    for rank, rules in ((_VENDOR, VENDOR_RULES), (_CONTEXT, CONTEXT_RULES)):
+        for rule in rules:
+            if not places.keys().isdisjoint(rule.words):
+                yield from ((rank, found) for found in rule.search(text, places))
+    yield from ((_ASSIGNED, found) for found in assignments(text, places))
 
 
 def _needles(kind: str, value: str) -> Iterator[tuple[str, str, str]]:

@@ -5,11 +5,11 @@ Searching decoded views, not encoded needles, finds rule matches and held values
 
 from __future__ import annotations
 
-import base64
+import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 # Shorter runs hold less than nine bytes: too little to be told from words.
@@ -21,7 +21,6 @@ _ESCAPE: Final = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([\"\\/bfnrt']))"
 )
 _SHORT: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_URLSAFE: Final = str.maketrans("-_", "+/")
 
 
 class View(Protocol):
@@ -70,19 +69,30 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Runs of ``parent`` decoded to bytes (as Latin-1), ``bits`` a character; runs are apart by a line break each."""
+    """Runs of ``parent`` decoded from their character ``skip`` on to bytes (as Latin-1), with line breaks between them."""
 
     text: str
     parent: View
-    bits: int
-    starts: tuple[int, ...]
-    there: tuple[int, ...]
+    code: Code
+    skip: int
+    runs: Sequence[tuple[int, str]]
+    _begins: list[int] = field(default_factory=list, init=False, repr=False)
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        run = max(0, bisect_right(self.starts, start) - 1)
-        low, high = start - self.starts[run], end - self.starts[run]
-        base = self.there[run]
-        return self.parent.origin(base + low * 8 // self.bits, base + -(-high * 8 // self.bits))
+        run = max(0, bisect_right(self._where(), start) - 1)
+        at, text = self.runs[run]
+        low, high = start - self._begins[run], end - self._begins[run]
+        bits, base = self.code.bits, at + self.skip
+        return self.parent.origin(base + low * 8 // bits, min(base - (-high * 8 // bits), at + len(text)))
+
+    def _where(self) -> list[int]:
+        """Where each run begins here; worked out when it is asked for, since nothing is found in most texts."""
+        if not self._begins:
+            begins = 0
+            for _, run in self.runs:
+                self._begins.append(begins)
+                begins += len(self.code.part(run, self.skip)) * self.code.bits // 8 + self.code.apart
+        return self._begins
 
 
 class _Builder:
@@ -138,43 +148,59 @@ def _meaning(match: re.Match[str]) -> str:
     return _SHORT.get(short, short)
 
 
-def _base64(view: View, skip: int) -> Decoded | None:
-    """All base64 runs of ``view`` decoded from their character ``skip`` on: one of the four alignments is the right one."""
-    text: list[str] = []
-    starts: list[int] = []
-    there: list[int] = []
-    length = 0
-    for match in _BASE64_RUN.finditer(view.text):
-        run = match.group()[skip:].translate(_URLSAFE)
-        run = run[: len(run) - 1] if len(run) % 4 == 1 else run
-        decoded = base64.b64decode(run + "=" * (-len(run) % 4)).decode("latin-1")
-        starts.append(length)
-        there.append(match.start() + skip)
-        text.append(decoded)
-        length += len(decoded) + 1
-    return Decoded("\n".join(text), view, 6, tuple(starts), tuple(there)) if text else None
+@dataclass(frozen=True, slots=True)
+class Code:
+    """How bytes are written as text, ``bits`` a character. All runs are decoded at once, joined by what says line breaks.
+
+    ``skips``: how many characters may stand before the first byte; ``part``: what of a run is decoded then.
+    """
+
+    run: re.Pattern[str]
+    bits: int
+    skips: int
+    part: Callable[[str, int], str]
+    joint: str
+    decode: Callable[[str], bytes]
+
+    @property
+    def apart(self) -> int:
+        """Bytes between two runs."""
+        return len(self.joint) * self.bits // 8
 
 
-def _hex(view: View, skip: int) -> Decoded | None:
-    text: list[str] = []
-    starts: list[int] = []
-    there: list[int] = []
-    length = 0
-    for match in _HEX_RUN.finditer(view.text):
-        run = match.group()[skip:]
-        decoded = bytes.fromhex(run[: len(run) - len(run) % 2]).decode("latin-1")
-        starts.append(length)
-        there.append(match.start() + skip)
-        text.append(decoded)
-        length += len(decoded) + 1
-    return Decoded("\n".join(text), view, 4, tuple(starts), tuple(there)) if text else None
+def _quads(run: str, skip: int) -> str:
+    """Whole groups of four: the last is filled up with the bits of line breaks, a lone character says nothing."""
+    rest = (len(run) - skip) % 4
+    return run[skip : len(run) - 1] if rest == 1 else run[skip:] + ("", "", "oK", "K")[rest]
+
+
+def _pairs(run: str, skip: int) -> str:
+    return run[skip : len(run) - (len(run) - skip) % 2]
+
+
+def _from_base64(joined: str) -> bytes:
+    return binascii.a2b_base64(joined.replace("-", "+").replace("_", "/"))
+
+
+_CODES: Final = (
+    Code(_BASE64_RUN, 6, 4, _quads, "CgoK", _from_base64),
+    Code(_HEX_RUN, 4, 2, _pairs, "0a", bytes.fromhex),
+)
+
+
+def _decoded(view: View, code: Code) -> Iterator[Decoded]:
+    """All runs of ``view`` decoded, once for each alignment: one of them is the right one."""
+    runs = [(match.start(), match.group()) for match in code.run.finditer(view.text)]
+    for skip in range(code.skips if runs else 0):
+        text = code.decode(code.joint.join([code.part(run, skip) for _, run in runs])).decode("latin-1")
+        yield Decoded(text, view, code, skip, runs)
 
 
 def views_of(text: str) -> Iterator[View]:
     """Every reading of ``text``, itself first: escapes undone once and twice, URL-decoded, and each of these from base64 and hex."""
     plain = Plain(text)
     readings: list[View] = [plain]
-    once = _replaced(plain, _ESCAPE)
+    once = _replaced(plain, _ESCAPE) if "\\" in text else None
     if once is not None:
         readings.append(once)
         twice = _replaced(once, _ESCAPE)
@@ -187,11 +213,5 @@ def views_of(text: str) -> Iterator[View]:
     yield from readings
     for reading in readings:
         joined = _replaced(reading, _WRAP) or reading
-        for skip in range(4):
-            decoded = _base64(joined, skip)
-            if decoded is not None:
-                yield decoded
-        for skip in range(2):
-            decoded = _hex(joined, skip)
-            if decoded is not None:
-                yield decoded
+        for code in _CODES:
+            yield from _decoded(joined, code)

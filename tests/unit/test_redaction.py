@@ -340,6 +340,7 @@ def test_what_cannot_be_held_is_refused_without_showing_it() -> None:
     [
         "password ", "password=", "eyJ", "eyJaaaa.", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----a-----END ", "ghp_", "://a:b", "login a ",
         "aws_secret_", "secret='", "x", "\\u0041", "\\", "basic aaaa ", "%4", "%41", "[secret:aws-key:3f2a]", "$1$", "\n", " ", "=", "-u a:b ", "0a", "İ",
+        base64.b64encode(b"ghp_" + b"aB3" * 12).decode() + " ",
     ],
 )  # fmt: skip
 def test_hostile_repetition_ends(piece: str) -> None:
