@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -74,13 +74,21 @@ class Settings(BaseModel):
 
     @property
     def held(self) -> dict[str, str]:
-        """The secrets this process holds, by kind, for redaction (I9)."""
+        """The secrets this process holds, by kind, for redaction (I9).
+
+        Passwords of the database and the broker count from 12 characters on: a shorter one may be a word that texts have.
+        """
         pairs = (
             ("webhook-secret", self.webhook_secret),
             ("app-private-key", self.app_private_key),
             ("model-key", self.model_key),
         )
-        return {kind: value.get_secret_value() for kind, value in pairs if value is not None}
+        urls = (("database-password", self.database_url), ("broker-password", self.broker_url))
+        passwords = ((kind, urlsplit(url).password or "") for kind, url in urls)
+        return {
+            **{kind: value.get_secret_value() for kind, value in pairs if value is not None},
+            **{kind: unquote(password) for kind, password in passwords if len(password) >= 12},
+        }
 
 
 def from_environment(process: Process, environment: Mapping[str, str] = os.environ) -> Settings:

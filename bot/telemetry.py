@@ -16,7 +16,7 @@ def configure(redactor: Redactor, *, level: int = logging.INFO) -> None:
     """Set up logging for this process; standard library loggers go the same way."""
 
     def clean(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {key: redactor.redact(value).text if isinstance(value, str) else value for key, value in event.items()}
+        return {key: redactor.redact_all(value) for key, value in event.items()}
 
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bot.redaction.contexts import (
     ASSIGNED_KINDS,
@@ -107,6 +107,18 @@ class Redactor:
             parts += [text[done : match.start], self.placeholder(match)]
             done = match.end
         return Redacted("".join((*parts, text[done:])), found)
+
+    def redact_all(self, value: Any) -> Any:
+        """A JSON value with every text in it redacted, keys too."""
+        match value:
+            case str():
+                return self.redact(value).text
+            case dict():
+                return {self.redact(str(key)).text: self.redact_all(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self.redact_all(item) for item in value]
+            case _:
+                return value
 
     def find(self, text: str) -> tuple[Match, ...]:
         """Every secret, in the order of the text; spans do not overlap."""

@@ -113,17 +113,8 @@ class Outboxes:
         """Every text that people read is redacted at this boundary (I9); a branch's content was judged by the work gate."""
         if isinstance(write, BranchCreate | BranchUpdate):
             return write.payload
-        found: dict[str, Any] = self._redacted(write.payload)
+        found: dict[str, Any] = self.desk.redactor.redact_all(write.payload)
         return found
-
-    def _redacted(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self.desk.redactor.redact(value).text
-        if isinstance(value, dict):
-            return {key: self._redacted(one) for key, one in value.items()}
-        if isinstance(value, list):
-            return [self._redacted(one) for one in value]
-        return value
 
     def _decide(self, tx: Transaction, run: r.Run | None, repository: r.Repository, row: r.OutboxRow) -> None:
         facts = facts_at_staging(self.desk, tx, run, repository, row)

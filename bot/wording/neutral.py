@@ -87,8 +87,8 @@ def strip_hidden(text: str) -> str:
     """``text`` without hidden characters; line ends become LF, Unicode separators a blank."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kinds = {character: _hidden_class(character) for character in set(text)}
-    gone = {character: " " if kind == "separator" else "" for character, kind in kinds.items() if kind is not None}
-    return text.translate(str.maketrans(gone)) if gone else text
+    gone = {ord(character): " " if kind == "separator" else "" for character, kind in kinds.items() if kind is not None}
+    return text.translate(gone) if gone else text
 
 
 def plain(text: str, *, limit: int | None = None) -> str:

@@ -292,3 +292,11 @@ def test_setup_lists_the_environment_of_every_process(tmp_path: Path) -> None:
 def test_a_shell_holds_no_secret() -> None:
     settings = from_environment(Process.SHELL, dict.fromkeys(SECRETS, "a value"))
     assert settings.held == {}
+
+
+def test_the_passwords_of_database_and_broker_are_held_unless_they_could_be_words() -> None:
+    urls = {
+        "CONDUCTOR_DATABASE_URL": "postgresql+psycopg://conductor:corr%2Fect-horse-battery@db/conductor",
+        "CONDUCTOR_BROKER_URL": "redis://:conductor@redis/0",
+    }
+    assert from_environment(Process.SHELL, urls).held == {"database-password": "corr/ect-horse-battery"}

@@ -14,9 +14,11 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot import telemetry
 from bot.redaction import SHORTEST_HELD, Redactor
 from bot.redaction.contexts import CONTEXT_RULES
 from bot.redaction.vendors import VENDOR_RULES
@@ -354,3 +356,20 @@ def test_every_rule_has_a_word_and_a_kind_for_placeholders() -> None:
         assert all(word == word.lower() for word in rule.words)
         Redactor({rule.kind: "a-held-value"})
     assert len({rule.kind for rule in VENDOR_RULES}) >= 60
+
+
+def test_every_text_of_a_value_is_redacted_also_in_logs(capfd: pytest.CaptureFixture[str]) -> None:
+    redactor = Redactor({"held": HELD})
+    value = {"a": [{HELD: (f"x {HELD}", 7, None)}]}
+    assert HELD not in str(redactor.redact_all(value))
+    assert redactor.redact_all({"a": [1, ("b", None)]}) == {"a": [1, ["b", None]]}
+    before = logging.getLogger().handlers
+    telemetry.configure(redactor)
+    try:
+        structlog.get_logger().info("something_happened", **value)
+    finally:
+        logging.getLogger().handlers = before
+        structlog.reset_defaults()
+    said = capfd.readouterr().err
+    assert "something_happened" in said
+    assert HELD not in said

@@ -9,7 +9,7 @@ from bot.domain.outcome import NeedsHuman
 from bot.domain.subject import sha256_of
 from bot.ports import records as r
 from workers.agents.messages_api import Block, ModelAnswer, ModelRequest
-from workers.agents.meter import Meter, clean, redacted
+from workers.agents.meter import Meter, clean
 from workers.agents.room import Interrupted, Room
 from workers.compress import tokens
 from workers.tools.said import Said
@@ -123,9 +123,9 @@ class Context:
                     "input": block["input"],
                 }
                 uses.append(use)
-                blocks.append({**use, "input": redacted(self.room, use["input"])})
+                blocks.append({**use, "input": self.room.desk.redactor.redact_all(use["input"])})
             else:
-                blocks.append(redacted(self.room, block))
+                blocks.append(self.room.desk.redactor.redact_all(block))
         self._messages.append({"role": "assistant", "content": blocks or [{"type": "text", "text": "(no answer)"}]})
         return uses
 
@@ -159,7 +159,7 @@ class Context:
             self.canaries.append(where)
         said = self.toolbox.call(name, given)
         text = clean(self.room.redact(said.text))
-        shown = clean(redacted(self.room, given))
+        shown = clean(self.room.desk.redactor.redact_all(given))
         earlier = self._earlier.get(self._seq)
         if earlier is not None and earlier.tool == name == "run" and earlier.input == _short(shown):
             # The same command prints other times on each run; the model goes on from what it was told first.

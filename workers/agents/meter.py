@@ -163,7 +163,7 @@ class Meter:
 
     def _settle(self, call: r.ModelCall, answer: ModelAnswer, exact: bytes) -> None:
         room = self.room
-        shown = dumped(redacted(room, json.loads(exact)))
+        shown = dumped(room.desk.redactor.redact_all(json.loads(exact)))
         if shown != exact:
             named = json.loads(shown)
             shown = dumped({**named, "exact": room.keep_bytes("exact", exact)})
@@ -199,16 +199,3 @@ class Meter:
         if isinstance(error, ModelBusy) and error.retry_after_s is not None:
             pause = int(error.retry_after_s * 1000)
         return Interrupted(Snooze(self.room.desk.clock.now() + pause, error.sentence))
-
-
-def redacted(room: Room, value: Any) -> Any:
-    """A JSON value with every text in it redacted, keys too."""
-    match value:
-        case str():
-            return room.redact(value)
-        case dict():
-            return {room.redact(str(key)): redacted(room, item) for key, item in value.items()}
-        case list() | tuple():
-            return [redacted(room, item) for item in value]
-        case _:
-            return value
