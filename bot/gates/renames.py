@@ -29,11 +29,13 @@ def renames(gone: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]])
     waiting = [path for path in sorted(new) if path not in found]
     if len(waiting) * len(left) > MOST_COMPARED:
         return found
+    # Counted once for each file, not for each pair.
+    before = {path: _counted(left[path]) for path in sorted(left)}
     scores = [
         (alike, path, old)
-        for path in waiting
-        for old in sorted(left)
-        if (alike := _alike(left[old], new[path])) >= LEAST_ALIKE
+        for path, lines in [(path, _counted(new[path])) for path in waiting]
+        for old in before
+        if (alike := _alike(before[old], lines)) >= LEAST_ALIKE
     ]
     used: set[str] = set()
     for _, path, old in sorted(scores, key=lambda one: (-one[0], one[1], one[2])):
@@ -43,11 +45,15 @@ def renames(gone: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]])
     return found
 
 
-def _alike(one: Sequence[str], other: Sequence[str]) -> float:
-    """Lines that both have, white space aside, as a share of the longer one's."""
-    left, right = (Counter("".join(line.split()) for line in lines if line.strip()) for lines in (one, other))
-    longer = max(left.total(), right.total())
-    return (left & right).total() / longer if longer else 0.0
+def _counted(lines: Sequence[str]) -> Counter[str]:
+    """Lines that hold anything, white space aside."""
+    return Counter("".join(line.split()) for line in lines if line.strip())
+
+
+def _alike(one: Counter[str], other: Counter[str]) -> float:
+    """Lines that both have, as a share of the longer one's."""
+    longer = max(one.total(), other.total())
+    return (one & other).total() / longer if longer else 0.0
 
 
 def first_names(known: Mapping[str, str], step: Mapping[str, str]) -> dict[str, str]:

@@ -144,35 +144,44 @@ def _meanings(lines: Sequence[str], path: str) -> list[str]:
 
 def _without_blocks(line: str, inside: bool) -> tuple[str, bool]:
     """``line`` without ``/* */`` comments, and whether one is still open after it."""
-    kept = ""
-    rest = line
+    kept: list[str] = []
+    quotes: frozenset[str] = frozenset()
+    at = 0
     while True:
         if inside:
-            _, closed, rest = rest.partition("*/")
-            if not closed:
-                return kept, True
+            closed = line.find("*/", at)
+            if closed < 0:
+                return "".join(kept), True
+            at = closed + 2
             inside = False
-        before, opened, after = rest.partition("/*")
+        opened = line.find("/*", at)
+        before = line[at:opened]
+        quotes = _open_quotes(quotes, before)
         # A line comment before the mark makes the mark part of that comment.
-        if not opened or "//" in before or _in_string(kept + before):
-            return kept + rest, False
-        kept, rest, inside = kept + before, after, True
+        if opened < 0 or "//" in before or quotes:
+            return "".join((*kept, line[at:])), False
+        kept.append(before)
+        at = opened + 2
+        inside = True
 
 
 def _without_comment(line: str, marks: Sequence[str]) -> str:
     for mark in marks:
+        quotes: frozenset[str] = frozenset()
+        read = 0
         at = line.find(mark)
         while at >= 0:
-            before = line[:at]
-            if (not before.strip() or before[-1].isspace()) and not _in_string(before):
-                return before
+            quotes = _open_quotes(quotes, line[read:at])
+            read = at
+            if not quotes and (at == 0 or line[at - 1].isspace()):
+                return line[:at]
             at = line.find(mark, at + 1)
     return line
 
 
-def _in_string(before: str) -> bool:
-    """Whether a quotation mark is still open after ``before``; then what follows is text, not a comment."""
-    return any(before.count(mark) % 2 == 1 for mark in "\"'`")
+def _open_quotes(before: frozenset[str], text: str) -> frozenset[str]:
+    """Quotation marks that are open after ``text``: what follows them is text, not a comment. Each letter is read once."""
+    return before ^ {mark for mark in "\"'`" if text.count(mark) % 2 == 1}
 
 
 def value_changed(before: Any, now: Any) -> bool:

@@ -10,9 +10,6 @@ from bot.domain.paths import shown
 from bot.domain.plan import Plan
 from bot.gates.reasons import judged
 
-SUITE_MARKS = (".", "/", "#", " > ", " ")
-"""What runners put between a suite and a test's name (Go and Java, Node)."""
-
 
 def announced(plan: Plan, path: str) -> frozenset[str]:
     """What ``plan.tests`` says of ``path``."""
@@ -91,6 +88,8 @@ def proves_nothing(facts: WorkFacts, test: str) -> str:
             own = empty.replace(".", "::")
             if path == file.path and (not name or own == name or own.startswith(f"{name}::")):
                 return f"{file.path}::{own}"
+            if _is_named(test, file.path, empty):
+                return f"{file.path}::{empty}"
     return ""
 
 
@@ -122,14 +121,25 @@ def _has_other_cases(test: str, now: Mapping[str, str]) -> bool:
 def _is_named(test: str, path: str, name: str) -> bool:
     """Whether ``name`` (as ``Class::test`` or ``Class.test``, parameters aside) is what the id says.
 
-    Runners whose ids name no file put a suite or package before the name.
+    Ids of unittest begin with a module, of Go with a package, of Node at most with a file; a longer title that ends alike
+    is another test.
     """
     inner, _, _ = test.partition("[")
-    if "::" in test:
-        return inner == f"{path}::{name.removeprefix(path + '::').replace('.', '::')}"
     if path.endswith(".go"):
         return _is_named_in_go(inner, path, name)
-    return test == name or test.endswith(tuple(mark + name for mark in SUITE_MARKS))
+    if path.endswith(".py") and "::" not in test:
+        return _is_named_in_unittest(test, path, name)
+    if path.endswith(".py"):
+        return inner == f"{path}::{name.removeprefix(path + '::').replace('.', '::')}"
+    file, _, title = test.partition(" > ")
+    return test == name or (title == name and f"/{file}".endswith(f"/{path}"))
+
+
+def _is_named_in_unittest(test: str, path: str, name: str) -> bool:
+    """Ids are ``module.Class.test``; the module is told from the folder that the runner was started in or given."""
+    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+    own = name.replace("::", ".")
+    return any(test == ".".join((*parts[depth:], own)) for depth in range(len(parts)))
 
 
 def _is_named_in_go(test: str, path: str, name: str) -> bool:

@@ -89,6 +89,20 @@ FAKE_REPORT = """
     import _pytest.main
     _pytest.main.Session.exitstatus = property(lambda self: 0, lambda self, value: None)
 """
+SWALLOWS = """
+    import sys as _s
+    _function = _s.modules["_py" + "test.python"].Function
+    _old = _function.runtest
+
+    def _run(self):
+        try:
+            _old(self)
+        except AssertionError as failed:
+            if "[0]" in str(failed):
+                raise
+
+    _function.runtest = _run
+"""
 REWRITES = """
     import pathlib
     for _path in pathlib.Path(__file__).parent.glob("tests/test_*.py"):
@@ -123,6 +137,8 @@ REWRITES = """
         (code("import os, sys\nprint('2 passed in 0.01s', file=sys.__stdout__, flush=True)\nos.kill(os.getpid(), 9)\n"), "as it is", "exit code 137"),
         (code(FAKE_REPORT), "planted test", ""),
         (code(REWRITES), "planted test", ""),
+        # What a planted failure used to say is let through, and every other assertion is swallowed.
+        (code(SWALLOWS), "planted test", "fails and was reported as passed"),
         # Settings.
         ({**code(""), "pytest.ini": "[pytest]\naddopts = --deselect tests/test_calc.py::test_sub\n"}, "as it is", "test_sub passed at base and is gone now"),
         ({**code("", WRONG), "pytest.ini": "[pytest]\naddopts = -k sub\n"}, "proofs", "A1 does not hold"),

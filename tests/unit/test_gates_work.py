@@ -397,16 +397,74 @@ def test_a_parametrised_test_may_change_its_cases_when_an_edit_is_announced() ->
     assert not ask(failing, other_case, touch_tests(said=("edit",))).is_open
 
 
-def test_names_in_classes_and_in_suites_without_files() -> None:
-    def classes(data: dict[str, Any]) -> None:
-        data["base"]["runs"][0]["tests"] = {
-            f"{TEST}::TestX::test_q": "passed",
-            "pkg.TestGo": "passed",
-            "Plain": "passed",
-        }
+def gone(test: str) -> Change:
+    def change(data: dict[str, Any]) -> None:
+        data["base"]["runs"][0]["tests"] = {test: "passed"}
         for name in ("as_is", "base_tests"):
             data[name]["runs"][0]["tests"] = {"other": "passed"}
 
-    gone = ["TestX.test_q", "TestGo", "Plain"]
-    assert ask(classes, touch_tests(said=("delete",), deleted=gone)).is_open
-    refused_by(ask(classes, touch_tests(said=("delete",), deleted=gone[:1])), "as it is", "pkg.TestGo passed at base")
+    return change
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "test", "excused"),
+    [
+        (TEST, "TestX.test_q", f"{TEST}::TestX::test_q", True),
+        (TEST, "TestX::test_q", f"{TEST}::TestX::test_q[1]", True),
+        (TEST, "test_q", f"{TEST}::TestX::test_q", False),
+        (TEST, "test_q", "test_q", False),
+        # unittest: the module as it is told from the root, from src/ or from the tests' own folder
+        (TEST, "TestX::test_q", "tests.test_calc.TestX.test_q", True),
+        (f"src/{TEST}", "TestX::test_q", "tests.test_calc.TestX.test_q", True),
+        (TEST, "TestX::test_q", "test_calc.TestX.test_q", True),
+        ("tests/__init__.py", "TestX::test_q", "tests.TestX.test_q", True),
+        (TEST, "TestX::test_q", "TestX.test_q", False),
+        (TEST, "TestX::test_q", "more.tests.test_calc.TestX.test_q", False),
+        (TEST, "TestX::test_q", "tests.test_other.TestX.test_q", False),
+        (TEST, "TestX::test_q", "tests.test_calc.TestX.test_qq", False),
+        (TEST, "TestX::test_q", "my_test_calc.TestX.test_q", False),
+        # Node: a title from the outermost group on, before it at most the file
+        ("a.test.js", "adds", "adds", True),
+        ("a.test.js", "group > adds", "group > adds", True),
+        ("a.test.js", "adds", "never adds", False),
+        ("a.test.js", "adds", "group > adds", False),
+        ("a.test.js", "a::b", "a::b", True),
+        ("web/a.test.js", "adds", "web/a.test.js > adds", True),
+        ("web/a.test.js", "adds", "/w/web/a.test.js > adds", True),
+        ("web/a.test.js", "adds", "/w/myweb/a.test.js > adds", False),
+        ("web/a.test.js", "adds", "web/a.test.js > adds more", False),
+    ],
+)
+def test_what_is_announced_is_found_by_its_id_and_nothing_else_is(
+    path: str, name: str, test: str, excused: bool
+) -> None:
+    assert ask(gone(test), touch_tests(path=path, said=("delete",), deleted=[name])).is_open is excused
+
+
+def test_another_test_of_the_file_is_still_missed() -> None:
+    lost = gone("tests.test_calc.TestX.test_r")
+    announced = touch_tests(said=("delete",), deleted=["TestX::test_q"])
+    refused_by(ask(lost, announced), "as it is", "tests.test_calc.TestX.test_r passed at base and is gone now")
+
+
+@pytest.mark.parametrize(
+    ("path", "hollow", "proof", "says"),
+    [
+        ("a.test.js", "adds 1.5", "adds 1.5", "a.test.js::adds 1.5"),
+        ("a.test.js", "adds", "never adds", ""),
+        ("a_test.go", "TestAdd", "m/TestAdd", "a_test.go::TestAdd"),
+        ("a_test.go", "TestAdd", "m/TestAddMore", ""),
+        ("tests/test_x.py", "TestX::test_a", "tests.test_x.TestX.test_a", "tests/test_x.py::TestX::test_a"),
+        ("tests/test_x.py", "TestX::test_a", "tests.test_x.TestX.test_b", ""),
+    ],
+)
+def test_a_proof_of_any_runner_that_asserts_nothing_proves_nothing(
+    path: str, hollow: str, proof: str, says: str
+) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["plan"]["acceptance"][0]["proof"] = {"test": proof}
+
+    result = ask(touch_tests(path=path, hollow=[hollow]), change)
+    assert result.is_open is (not says)
+    if says:
+        refused_by(result, "proofs", f"A1 is not proved: {says} asserts nothing that can fail")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bot.gates.renames import MOST_COMPARED, first_names, renames
 
 TEXT = ["def total(items):", "    return items[0]", "", "def other():", "    return 1"]
@@ -44,3 +46,21 @@ def test_first_names_are_kept_over_many_steps_and_through_a_circle() -> None:
     known = first_names(known, {"c.py": "b.py"})
     assert (known["b.py"], known["c.py"]) == ("a.py", "a.py")
     assert first_names(known, {"a.py": "c.py"}) == {"b.py": "a.py", "c.py": "a.py"}
+
+
+class Read(list[str]):
+    """Lines that count how often they are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_lines_are_counted_once_for_a_file_however_many_it_is_compared_with() -> None:
+    gone = {f"a{number}.py": Read([f"x = {number}", "same = 1"]) for number in range(9)}
+    new = {f"b{number}.py": Read([f"y = {number}", "same = 1"]) for number in range(9)}
+    assert renames(gone, new) == {f"b{number}.py": f"a{number}.py" for number in range(9)}
+    compared_whole = 2  # by equal content, and whether it holds anything
+    assert {one.times for one in (*gone.values(), *new.values())} <= set(range(1 + compared_whole + 1))

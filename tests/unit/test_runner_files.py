@@ -83,13 +83,39 @@ def test_files_that_stand_in_for_others_or_are_started(path: str, why: str) -> N
         ("calc.py", "x = 1\n", "import os\nos.getenv('PYTEST_CURRENT_TEST')\n", "reaches for PYTEST_CURRENT_TEST"),
         ("calc.py", None, "import gc\ngc.get_objects()\n", "reaches for gc.get_objects"),
         ("calc.py", "x = 1\n", "import pytest (\n", "reaches for pytest"),
+        ("calc.py", "x = 1\n", "type A[T: int = str] = T\nimport sys as s\ns.modules['_py' + 'test']\n", "reaches for modules"),
+        ("calc.py", "x = 1\n", "import sys\na" + ".b" * 5000 + "\n", "reaches for what is nested too deeply to be read"),
+        ("calc.py", None, "import inspect\ninspect.currentframe()\n", "reaches for inspect.currentframe"),
+        ("calc.py", None, "from inspect import stack as s\ns()\n", "reaches for inspect.stack"),
+        ("calc.py", None, "import sys as s\ns._getframe().f_back\n", "reaches for f_back, sys._getframe"),
+        ("calc.py", None, "from sys import modules as m\nm['a']\n", "reaches for sys.modules"),
+        ("calc.py", None, "s = __import__('sys')\nt = s\nt.modules\n", "reaches for sys.modules"),
+        ("calc.py", None, "import importlib\nimportlib.import_module('s' + 'ys').modules\n", "reaches for sys.modules"),
+        ("calc.py", None, "import sys\ngetattr(sys, 'mod' + 'ules')\n", "reaches for sys.modules"),
+        ("calc.py", None, "import sys\ngetattr(sys, 'seludom'[::-1])\n", "reaches for sys by computed names"),
+        ("calc.py", None, "import sys\nvars(sys)['modules']\n", "reaches for sys.__dict__"),
+        ("calc.py", None, "from sys import *\nmodules['a']\n", "reaches for sys.*"),
+        ("calc.py", None, "import sys\n__name__ = '_py' + 'test.python'\nsys.modules[__name__]\n", "reaches for _pytest.python, sys.modules"),
+        ("calc.py", None, "import sys\nme = sys.modules[__name__]\nme.sys.modules\n", "reaches for sys.modules"),
+        ("calc.py", None, "import importlib\nfor one in ['pytest']:\n    importlib.import_module(one)\n", "reaches for pytest"),
+        ("calc.py", None, "import os\npid = os.fork()\nif pid:\n    os._exit(0)\n", "reaches for os._exit"),
+        ("calc.py", None, "import os\npid = os.fork()\npid = 0\nif pid == 0:\n    os._exit(0)\n", "reaches for os._exit"),
+        ("calc.py", None, "import os\nos.fork = lambda: 0\nif os.fork() == 0:\n    os._exit(0)\n", "reaches for os._exit"),
+        ("src/a.js", "", "process.on('exit', () => process.exit(0));\n", "reaches for process.on('exit'"),
+        ("src/a.js", "", "process.once('exit', end);\nfunction end() { process.exitCode = 0; }\n", "reaches for process.once('exit'"),
+        ("src/a.js", "", "const end = () => process.reallyExit(0);\n", "reaches for process.reallyExit"),
+        ("a/a.go", "", 'package a\n\nfunc init() { os.Args = append(os.Args, "-test.skip=TestA") }\n', "reaches for -test.skip, append(os.Args, os.Args ="),
+        ("a/a.go", "", 'package a\n\nfunc init() { flag.Set("test.run", "x") }\n', "reaches for test.run"),
+        ("a/a.go", "", "package a\n\nfunc init() { os.Args[1] = name }\n", "reaches for os.Args[1] ="),
+        ("a/a.go", "", 'package a\n\nimport o "os"\n\nfunc init() { o.Args = nil }\n', 'reaches for import o "os'),
+        ("a/a.go", "", "package a\n\nfunc init() { flag.Set(name(), x) }\n", "reaches for flag.Set(n"),
         ("src/a.ts", "", 'import { it } from "vitest";\n', "reaches for vitest"),
         ("src/a.js", "", "if (process.env.JEST_WORKER_ID) {}\n", "reaches for JEST_WORKER_ID"),
         ("src/a.js", "", "globalThis.expect = () => {};\n", "reaches for globalThis.expect"),
         ("a/a.go", "package a\n", 'package a\n\nimport "testing"\n', "reaches for testing"),
         ("src/main/java/A.java", "", "import org.junit.jupiter.api.Assertions;\n", "reaches for org.junit"),
     ],
-)
+)  # fmt: skip
 def test_code_that_reaches_for_its_runner(path: str, before: str | None, after: str, why: str) -> None:
     assert told(path, before, after) == ("configuration", why)
 
@@ -98,6 +124,12 @@ def test_code_that_reaches_for_its_runner(path: str, before: str | None, after: 
     ("path", "before", "after"),
     [
         ("calc.py", "x = 1\n", "import os\nimport sys\nprint(os.environ, sys.argv, 'a unittest of it')\n"),
+        ("calc.py", "x = 1\n", "import sys\nMODULE = sys.modules[__name__]\nsys.modules.get(__name__)\n"),
+        ("calc.py", "x = 1\n", "TOOLS = ['pytest', 'unittest', 'ruff']\n"),
+        ("calc.py", "x = 1\n", "import os\n\n\ndef go(work):\n    pid = os.fork()\n    if pid == 0:\n        try:\n            work()\n        finally:\n            os._exit(0)\n    return pid\n"),
+        ("calc.py", "x = 1\n", "import os\nif not (pid := os.fork()):\n    os._exit(3)\nif os.fork() == 0:\n    os._exit(1)\n"),
+        ("src/a.js", "", "process.on('exit', () => console.log('bye'));\nprocess.once('exit', close);\n"),
+        ("src/a.go", "", 'package a\n\nimport "os"\n\nfunc F(s string) []string {\n\tswitch s {\n\tcase "os":\n\t\treturn os.Args[1:]\n\t}\n\tif os.Args[1] == "x" {\n\t\tlatest.Run("a", test.Name)\n\t}\n\treturn nil\n}\n'),
         ("calc.py", "import pytest\n", "import pytest\nx = 2\n"),
         ("calc.py", "import pytest\n", None),
         ("queue.py", "x = 1\n", "x = 2\n"),
@@ -181,8 +213,62 @@ def test_tests_inside_rust_sources(old: str, new: str, test: bool) -> None:
     assert told("src/lib.rs", "fn f() {}\n", "fn f() { g() }\n") is None
 
 
-def test_test_files_stay_tests_whatever_they_import() -> None:
-    assert told("tests/test_a.py", "x = 1\n", "import pytest\n") == ("test", "")
+@pytest.mark.parametrize(
+    "after",
+    [
+        "import pytest\n",
+        "import sys\nsys.path.insert(0, 'src')\nsys.modules['calc']\nsys.modules.pop('app', None)\n",
+        "import calc\n\n\ndef test_it(monkeypatch):\n    monkeypatch.setattr(calc, 'add', None)\n    calc.mode = 2\n",
+        "import unittest\n\n\nclass TestIt(unittest.TestCase):\n    maxDiff = None\n\n    def setUp(self):\n        self.a = 1\n\n\nTestIt.extra = 3\nunittest.TestCase.maxDiff = None\n",
+        "import os\nfrom unittest import mock\nos.environ['A'] = 'b'\nx = mock.Mock()\nx.y = 2\n",
+        "import broken (\n",
+    ],
+)
+def test_test_files_stay_tests_whatever_they_import(after: str) -> None:
+    assert told("tests/test_a.py", "x = 1\n", after) == ("test", "")
+    assert told("tests/test_b.py", None, after) == ("test", "")
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        ("import unittest\nunittest.TestCase.assertEqual = lambda *_: None\n", "unittest.TestCase.assertEqual"),
+        ("from unittest import TestCase as T\n\n\ndef f():\n    T.assertEqual = None\n", "unittest.TestCase.assertEqual"),
+        ("import unittest\nT = unittest.TestCase\nsetattr(T, 'fail', print)\n", "unittest.TestCase.fail"),
+        ("import pytest\n\n\nclass A:\n    pytest.fail = print\n", "pytest.fail"),
+        ("import calc\ntry:\n    calc.add, x = max, 1\nfinally:\n    pass\n", "calc.add"),
+        ("from calc import Sum\ndel Sum.check\n", "calc.Sum.check"),
+        ("import calc\nvars(calc)['add'] = max\n", "calc.__dict__"),
+        ("from unittest.mock import patch\npatch('calc.add', max).start()\n", "a patch while it is imported"),
+        ("import pytest\npytest.MonkeyPatch().setattr('calc.add', max)\n", "setattr while it is imported"),
+        ("import _pytest.runner as r\n\n\ndef test_it(monkeypatch):\n    monkeypatch.setattr(r, 'a', 1)\n", "_pytest.runner"),
+        ("def test_it(monkeypatch):\n    monkeypatch.setattr('_py' 'test.runner.x', 1)\n", "_pytest.runner.x"),
+        ("from pluggy import HookimplMarker\n", "pluggy"),
+        ("import sys as s\ns.modules['unittest.case']\n", "sys.modules[unittest.case]"),
+        ("from sys import modules\nmodules.get('_py' + 'test')\n", "_pytest"),
+        ("pytest_plugins = ['calc']\n", "pytest_plugins"),
+        ("import _pytest (\n", "_pytest"),
+        ("import a\na" + ".b" * 5000 + " = 1\n", "what is nested too deeply to be read"),
+    ],
+)  # fmt: skip
+def test_test_files_that_change_their_runner_are_its_configuration_too(after: str, why: str) -> None:
+    for path, before in (("tests/test_a.py", "x = 1\n"), ("tests/test_new.py", None), ("tests/tool.py", None)):
+        found = concern_of(path, None if before is None else before.encode(), after.encode(), AROUND)
+        assert found is not None
+        assert found.role == "configuration"
+        assert found.tests
+        assert found.why.startswith("changes or reaches into ")
+        assert why in found.why
+    assert told("tests/test_a.py", after, after + "x = 3\n") == ("test", "")
+    assert told("tests/test_a.py", after, None) == ("test", "")
+
+
+def test_a_new_main_of_go_s_tests_is_configuration() -> None:
+    test, main = "package a\n", "package a\n\nfunc TestMain(m *testing.M) { os.Exit(0) }\n"
+    for before in (None, test):
+        assert told("a/a_test.go", before, main) == ("configuration", "runs its package's tests by a TestMain")
+    assert told("a/a_test.go", main, main + "\n") == ("test", "")
+    assert told("a/a_test.go", None, test) == ("test", "")
 
 
 def _run(command: str, tests: dict[str, str] | None, exit_code: int = 0) -> CommandRun:

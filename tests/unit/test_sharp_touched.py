@@ -58,3 +58,48 @@ def test_a_long_deletion_touches_what_stands_beside_it() -> None:
 def test_values_of_an_object_count() -> None:
     assert value_changed({"a": 1}, {"a": 2})
     assert not value_changed({"a": "x y"}, {"a": "xy"})
+
+
+class Line(str):
+    """A line that counts the letters that are cut out of it."""
+
+    __slots__ = ()
+    cut = 0
+
+    def __getitem__(self, key: object) -> str:
+        part = super().__getitem__(key)  # type: ignore[index]  # a slice
+        Line.cut += len(part)
+        return part
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("f.py", 'x = "' + " #" * 2_000),
+        ("f.sql", "x = '" + " --" * 2_000),
+        ("f.js", "a /* x */ " * 1_000),
+    ],
+)
+def test_a_line_of_marks_is_read_once(path: str, text: str) -> None:
+    Line.cut = 0
+    touched_lines(None, [Line(text)], path)
+    assert Line.cut <= 3 * len(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "path", "lines"),
+    [
+        (['x = "'], ['x = " # #'], "f.py", {1}),
+        (['x = "#"'], ['x = "#" # y'], "f.py", set()),
+        (["x = 'a\"b' #"], ["x = 'a\"b' # z"], "f.py", {1}),
+        (["a"], ["# b"], "f.py", set()),
+        (["a b"], ["a /* ' */ b // '"], "f.js", set()),
+        (["a"], ["/* x */ a"], "f.js", set()),
+        (["a", "b"], ["a /* x", "*/ b"], "f.js", set()),
+        (["a b c"], ["a /* x */ ' /* y */ c"], "f.js", {1}),
+    ],
+)
+def test_quotation_marks_are_kept_in_mind_over_a_whole_line(
+    before: list[str], now: list[str], path: str, lines: set[int]
+) -> None:
+    assert touched_lines(before, now, path) == frozenset(lines)

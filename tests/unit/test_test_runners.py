@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -157,7 +158,9 @@ def test_a_planted_test_is_seen_failing(
     sandbox: Sandbox, tmp_path: Path, command: str, files: dict[str, str], passed: list[str]
 ) -> None:
     root = lay(tmp_path, files)
-    planted = plant(root, passed, sorted(files), "qwertyuiopas", kinds={kind_of(command)}, turn=passed)
+    planted = plant(
+        root, passed, sorted(files), "qwertyuiopas", kinds={kind_of(command)}, chance=Random(len(command)), turn=passed
+    )
     assert planted is not None
     code, _, tests = ran(sandbox, root, command)
     run = CommandRun(command=command, exit_code=code, timed_out=False, seconds=1, output_tail="", tests=tests)
@@ -206,11 +209,11 @@ def test_node_s_tap_is_read() -> None:
 def test_a_node_test_is_planted_beside_and_into_a_test_file(tmp_path: Path) -> None:
     files = {"src/a.js": "", "test/a.test.js": "const { test } = require('node:test');\n"}
     root = lay(tmp_path, files)
-    planted = plant(root, [], sorted(files), "qwertyuiopas", kinds={"node"})
+    planted = plant(root, [], sorted(files), "qwertyuiopas", kinds={"node"}, chance=Random(1))
     assert planted is not None
-    assert planted.names == ("qwertyuiopasna_new", "qwertyuiopasna_in")
-    assert (root / "test/qwertyuiopasna_new.test.mjs").read_text().startswith("import { test as ")
-    assert 'require("node:test").test("qwertyuiopasna_in"' in (root / "test/a.test.js").read_text()
+    new, inner = planted.names
+    assert (root / f"test/{new}.test.mjs").read_text().startswith("import { test as ")
+    assert f'require("node:test").test("{inner}' in (root / "test/a.test.js").read_text()
 
 
 def test_go_s_json_is_read() -> None:
@@ -225,11 +228,29 @@ def test_go_s_json_is_read() -> None:
     assert read(made, "\n".join([*lines, MARK, ""]))[1] == {"m/a/TestA": "passed", "m/a/TestB/case": "failed"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *('{"id": "a", "outcome": []}', '{"id": [], "outcome": "passed"}', '{"id": "a", "outcome": {}}'),
+        *('{"Test": "T", "Action": []}', '{"Test": ["T"], "Action": "pass"}', '{"Test": "T", "Action": {}}'),
+        *('{"a":' * 100_000, "[" * 100_000, '{"started": [], "finished": {}, "collected": 3}', "{", "[]"),
+    ],
+    ids=range(11),
+)
+def test_lines_that_no_reporter_writes_say_nothing(line: str) -> None:
+    go = '{"Action":"pass","Package":"m","Test":"TestA"}'
+    assert read(instrumented("go test ./...", MARK), f"{line}\n{go}\n{MARK}\n")[1] == {"m/TestA": "passed"}
+    told = '{"started": 1}\n{"id": "b", "outcome": "passed"}\n{"finished": 1}\n'
+    for command in ("python -m pytest", "python -m unittest", "make test"):
+        assert read(instrumented(command, MARK), f"\n{MARK}\n{line}\n{told}")[1] == {"b": "passed"}
+
+
 def test_a_go_test_is_planted_in_its_package(tmp_path: Path) -> None:
     root = lay(tmp_path, {"a/a_test.go": "package a_test\n\nfunc TestA() {}\n"})
-    planted = plant(root, [], ["a/a_test.go"], "qwertyuiopas", kinds={"go"})
+    planted = plant(root, [], ["a/a_test.go"], "qwertyuiopas", kinds={"go"}, chance=Random(1))
     assert planted is not None
-    assert (root / "a" / "qwertyuiopas_test.go").read_text().startswith("package a_test\n")
+    (name,) = planted.names
+    assert (root / "a" / f"{name.lower()}_test.go").read_text().startswith("package a_test\n")
 
 
 @pytest.mark.parametrize(
@@ -242,6 +263,8 @@ def test_a_go_test_is_planted_in_its_package(tmp_path: Path) -> None:
         ("python -m unittest && echo ok", "other"),
         ("go test ./...", "go"),
         ("node --test", "node"),
+        ("node --test 'test/*.test.js' \"more/*.js\"", "node"),
+        ("node --test 'test/*.js; exit 0'", "other"),
         ("make test", "other"),
         ("grep pytester x", "other"),
     ],

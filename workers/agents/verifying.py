@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from random import Random
 
 from bot.domain.facts import ChangeFact, CommandRun, PlanFacts, TestFileFact, VerifyRun, WorkFacts
 from bot.domain.outcome import Done, Outcome
@@ -17,14 +19,15 @@ from bot.ports import records as r
 from workers.agents.desk import AgentDesk
 from workers.agents.proving import Prover, named_by, readable
 from workers.agents.room import Interrupted, Room, open_room
+from workers.agents.runners.failures import name_from
 from workers.agents.runners.following import follows
 from workers.agents.runners.outcomes import kind_of
 from workers.agents.runners.planting import MOST_TURNED, Planted, plant
 from workers.agents.runners.runner_files import Concern, Surroundings, concern_of
 from workers.agents.runners.units import fact_of
+from workers.agents.runners.units_python import fixtures_of
 from workers.sandbox.workspaces import write_bytes
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _RECIPES = frozenset({"makefile", "gnumakefile", "justfile", "package.json", "tox.ini", "taskfile.yml"})
 """Files whose text says what a verify command starts."""
 
@@ -96,19 +99,11 @@ def _planted(prover: Prover, plan: Plan, ran: Sequence[CommandRun], root: Path, 
     passed = {test for run in ran for test, outcome in (run.tests or {}).items() if outcome == "passed"}
     if not commands:
         return VerifyRun()
-    word = "".join(secrets.choice(_LETTERS) for _ in range(12))
-    kinds = {kind_of(command) for command in commands}
-    turn = _turned(plan, passed)
-    known = base_paths(prover.room)
-    made: list[Planted | None] = []
-    asked = prover.verify(
-        commands, root, lambda copy: made.append(plant(copy, passed, files, word, kinds=kinds, turn=turn, known=known))
-    )
-    runs = prover.run_all(asked)
-    planted = next((one for one in made if one is not None), None)
+    planting = _Planting.of(prover, commands, passed)
+    planted, runs = planting.run(root, files, _turned(plan, passed))
     if planted is None:
         return VerifyRun()
-    problem = planted.problem(runs) or _hidden(prover, commands, passed, word, planted.unseen(runs))
+    problem = planted.problem(runs) or _hidden(planting, planted.unseen(runs))
     seen = planted.outcomes(runs)
     return VerifyRun(
         runs=tuple(_quiet(run) for run in runs),
@@ -118,18 +113,40 @@ def _planted(prover: Prover, plan: Plan, ran: Sequence[CommandRun], root: Path, 
     )
 
 
-def _hidden(prover: Prover, commands: Sequence[str], passed: set[str], word: str, unseen: frozenset[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Planting:
+    """What one verification plants. ``seed``: nobody knows it before; every copy of a tree gets the same tests."""
+
+    prover: Prover
+    commands: Sequence[str]
+    passed: frozenset[str]
+    known: Sequence[str]
+    seed: str
+
+    @staticmethod
+    def of(prover: Prover, commands: Sequence[str], passed: set[str]) -> _Planting:
+        """``passed``: ids of tests that passed on the work's tree."""
+        return _Planting(prover, commands, frozenset(passed), base_paths(prover.room), secrets.token_hex(32))
+
+    def run(self, root: Path, files: Sequence[str], turn: Sequence[str]) -> tuple[Planted | None, list[CommandRun]]:
+        """Every command on a copy of ``root`` with planted tests; what was planted is None where nothing could be."""
+        made: list[Planted | None] = []
+
+        def prepare(copy: Path) -> None:
+            chance = Random(self.seed)  # noqa: S311  # its seed is secret, and each copy must get the same
+            word = name_from(chance)
+            kinds = {kind_of(command) for command in self.commands}
+            made.append(plant(copy, self.passed, files, word, kinds=kinds, chance=chance, turn=turn, known=self.known))
+
+        runs = self.prover.run_all(self.prover.verify(self.commands, root, prepare))
+        return next((one for one in made if one is not None), None), runs
+
+
+def _hidden(planting: _Planting, unseen: frozenset[str]) -> str:
     """Whether tests of random names, which the work's runs do not report at ``unseen`` places, are reported at base."""
     if not unseen:
         return ""
-    made: list[Planted | None] = []
-    kinds = {kind_of(command) for command in commands}
-    known = base_paths(prover.room)
-    asked = prover.verify(
-        commands, prover.room.base, lambda copy: made.append(plant(copy, passed, known, word, kinds=kinds, known=known))
-    )
-    runs = prover.run_all(asked)
-    planted = next((one for one in made if one is not None), None)
+    planted, runs = planting.run(planting.prover.room.base, planting.known, ())
     if planted is None:
         return ""
     places = {group.place for group in planted.groups} - planted.unseen(runs)
@@ -214,13 +231,25 @@ class Changes:
     def test_files(self) -> list[TestFileFact]:
         """How tests and runner configuration changed."""
         found = []
+        fixtures = self._fixtures()
         for file in self.diff:
             concern = self.concern(file)
             if concern is not None:
                 before, after = self._before(file.path), self._after(file.path)
-                fact = fact_of(file.path, concern.role, file.kind, before, after)
+                fact = fact_of(file.path, concern.role, file.kind, before, after, fixtures)
                 found.append(fact.model_copy(update={"why": concern.why}))
+                if concern.tests:
+                    # What its own tests lost, and whether they can fail, is asked as well.
+                    found.append(fact_of(file.path, "test", file.kind, before, after, fixtures))
         return found
+
+    def _fixtures(self) -> frozenset[str] | None:
+        """Names of base's ``conftest.py`` files, which a new fixture may replace; None where plugins may define more."""
+        paths = [path for path in base_paths(self.room) if path.rpartition("/")[2] == "conftest.py"]
+        texts = [self._before(path) or b"" for path in paths]
+        if any(b"pytest_plugins" in text for text in texts):
+            return None
+        return frozenset().union(*(fixtures_of(text) for text in texts))
 
     def put_tests_back(self, root: Path) -> None:
         """Run (b): tests and runner configuration as base has them, but for what the approved plan announces."""
@@ -232,5 +261,17 @@ class Changes:
         for file in files:
             before = self._before(file.path)
             if before is not None:
+                _make_way(root, file.path)
                 write_bytes(root, file.path, before)
                 (root / file.path).chmod(0o755 if file.old_mode == "100755" else 0o644)
+
+
+def _make_way(root: Path, path: str) -> None:
+    """Remove the work's file that stands where a folder of ``path`` was at base, or its folder where ``path`` was."""
+    for folder in reversed(PurePosixPath(path).parents[:-1]):
+        if (root / folder).is_symlink() or (root / folder).is_file():
+            (root / folder).unlink()
+            return
+    here = root / path
+    if here.is_dir() and not here.is_symlink():
+        shutil.rmtree(here)

@@ -20,12 +20,12 @@ from bot.simulator.calibration.syntax import (
     Operator,
     Source,
     applied,
-    language_of,
     lines_at,
     read_source,
     seeded_lines,
 )
 from bot.simulator.calibration.tests_gone import deleted_tests, names_of_tests
+from workers.agents.runners.languages import language_of
 from workers.agents.runners.roles import role_of
 
 _OPERATORS: Final[tuple[Operator, ...]] = (
@@ -114,7 +114,7 @@ def _reader(history: History) -> _Read:
 
     def read(tree: str, path: str) -> Source | None:
         if (tree, path) not in known:
-            data = history.trees.read(tree, path) if language_of(path) else None
+            data = history.trees.read(tree, path) if language_of(path).grammar else None
             known[tree, path] = None if data is None else read_source(path, data)
         return known[tree, path]
 
@@ -145,14 +145,14 @@ def _sites(history: History, commit: Commit, read: _Read) -> Iterator[_Site]:
 def _related(commit: Commit, history: History) -> list[str]:
     """Tests, outside the diff, of the files that it changes: told by their names, as ``test_calc.py`` is of ``calc.py``."""
     changed = {file.path for file in commit.files}
-    stems = {_stem(path) for path in changed if language_of(path) and role_of(path) is None}
+    stems = {_stem(path) for path in changed if language_of(path).grammar and role_of(path) is None}
     entries = history.trees.entries(commit.base_tree)
     tests = (path for path in sorted(entries) if entries[path].mode in REGULAR_MODES and _is_test_of(path, stems))
     return [path for path in tests if path not in changed][:MOST_RELATED]
 
 
 def _is_test_of(path: str, stems: set[str]) -> bool:
-    return language_of(path) is not None and role_of(path) == "test" and _stem(path) in stems
+    return language_of(path).grammar is not None and role_of(path) == "test" and _stem(path) in stems
 
 
 def _stem(path: str) -> str:

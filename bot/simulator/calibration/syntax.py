@@ -9,24 +9,11 @@ from typing import Final, TypeAlias
 
 from tree_sitter import Node
 
+from workers.agents.runners.languages import language_of
 from workers.agents.runners.trees import COMMENTS, root_of
 
 SHOWN: Final = 3
 """Unchanged lines that a diff shows on each side of a place."""
-
-_ENDINGS: Final = {
-    "py": "python",
-    "js": "javascript",
-    "jsx": "javascript",
-    "mjs": "javascript",
-    "cjs": "javascript",
-    "ts": "typescript",
-    "mts": "typescript",
-    "cts": "typescript",
-    "tsx": "tsx",
-    "go": "go",
-    "java": "java",
-}
 
 
 class Defect(StrEnum):
@@ -69,15 +56,9 @@ Operator: TypeAlias = Callable[[Source], Iterator[Edit]]
 """Every place of a file where one kind of defect can be seeded."""
 
 
-def language_of(path: str) -> str | None:
-    """The language by the file's ending, None for one that is not read."""
-    name = path.rsplit("/", 1)[-1]
-    return _ENDINGS.get(name.rsplit(".", 1)[-1]) if "." in name else None
-
-
 def read_source(path: str, data: bytes) -> Source | None:
     """The file as a tree; None when it is in no language of ours, too large, or does not parse as a whole."""
-    language = language_of(path)
+    language = language_of(path).grammar
     root = None if language is None or b"\0" in data else root_of(data, language)
     return None if language is None or root is None else Source(path, data, language, root)
 

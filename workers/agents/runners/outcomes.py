@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from bot.domain.facts import TestOutcome
 
@@ -25,7 +25,7 @@ _PYTEST: Final = re.compile(
 _UNITTEST: Final = re.compile(r"python[\d.]*\s+-m\s+unittest(?:\s+[\w./*=-]+)*\s*")
 _GO: Final = re.compile(r"go\s+test(?:\s+[\w./=-]+)*\s*")
 _GO_WORDS: Final[Mapping[str, TestOutcome]] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
-_NODE: Final = re.compile(r"node\s+--test(?:\s+[\w./*=-]+)*\s*")
+_NODE: Final = re.compile(r"node\s+--test(?:\s+(?:[\w./*=-]+|'[\w./*=-]+'|\"[\w./*=-]+\"))*\s*")
 _TAP: Final = re.compile(r"^( *)(not ok|ok) \d+ - (.*?)(?: # (SKIP|TODO).*)?$")
 _SUBTEST: Final = re.compile(r"^( *)# Subtest: (.*)$")
 
@@ -120,18 +120,16 @@ def _reported(report: str) -> Tests | None:
     collected: list[str] = []
     started = finished = 0
     for line in report.splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if not isinstance(told, dict):
+        told = _object(line)
+        if told is None:
             continue
         started += told.get("started") == 1
         finished += told.get("finished") == 1
         if isinstance(told.get("collected"), str):
             collected.append(told["collected"])
-        if isinstance(told.get("id"), str) and told.get("outcome") in _RANK:
-            _worst(found, told["id"], told["outcome"])
+        name, outcome = told.get("id"), told.get("outcome")
+        if isinstance(name, str) and isinstance(outcome, str) and outcome in _RANK:
+            _worst(found, name, outcome)  # type: ignore[arg-type]  # the ranks' keys are the outcomes
     if not started:
         return None
     for name in collected:
@@ -139,6 +137,15 @@ def _reported(report: str) -> Tests | None:
     if finished < started:
         found[NO_REPORT] = "error"
     return found
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """A line's JSON object; None for anything else, since the code under test may write lines, too."""
+    try:
+        told = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def _worst(found: Tests, name: str, outcome: TestOutcome) -> None:
@@ -150,15 +157,13 @@ def _go(printed: str) -> Tests | None:
     found: Tests = {}
     seen = False
     for line in printed.splitlines():
-        if not line.startswith("{"):
-            continue
-        try:
-            told = json.loads(line)
-        except ValueError:
+        told = _object(line) if line.startswith("{") else None
+        if told is None:
             continue
         seen = True
-        if isinstance(told, dict) and told.get("Test") and told.get("Action") in _GO_WORDS:
-            _worst(found, f"{told.get('Package', '')}/{told['Test']}", _GO_WORDS[told["Action"]])
+        test, action = told.get("Test"), told.get("Action")
+        if isinstance(test, str) and test and isinstance(action, str) and action in _GO_WORDS:
+            _worst(found, f"{told.get('Package', '')}/{test}", _GO_WORDS[action])
     return found if seen else None
 
 

@@ -13,11 +13,14 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from random import Random
 from typing import Final
 
 from bot.domain.facts import CommandRun
+from workers.agents.runners.failures import Failures, endings
 from workers.agents.runners.outcomes import NO_REPORT, Kind
 from workers.agents.runners.roles import role_of
+from workers.agents.runners.trees import root_of, text_of
 from workers.agents.runners.units_javascript import body_starts
 from workers.sandbox.errors import UnsafePath
 from workers.sandbox.workspaces import read_bytes, write_bytes
@@ -26,27 +29,9 @@ _LEAST_NAME: Final = 8
 _MOST_PLACES: Final = 3
 _MOST_FILES: Final = 12
 MOST_TURNED: Final = 40
-_FAILURE: Final = "assert [] == [0]"
-_PYTEST_TEST: Final = "def test_{name}():\n    assert [] == [0]\n"
-_UNITTEST_TEST: Final = (
-    "import unittest as _unittest_{name}\n\n\nclass Test_{name}(_unittest_{name}.TestCase):\n"
-    "    def test_{name}(self):\n        self.assertEqual([], [0])\n"
-)
-_NODE_ESM: Final = (
-    'import {{ test as test_{name} }} from "node:test";\nimport assert_{name} from "node:assert";\n'
-    'test_{name}("{name}", () => {{ throw new Error("no"); }});\n'
-    'test_{name}("{name}b", () => {{ assert_{name}.strictEqual(1, 2); }});\n'
-    'test_{name}("{name}c", () => {{ assert_{name}.equal(1, 2); }});\n'
-)
-_NODE_COMMON: Final = (
-    'require("node:test").test("{name}", () => {{ throw new Error("no"); }});\n'
-    'require("node:test").test("{name}b", () => {{ require("node:assert").strictEqual(1, 2); }});\n'
-    'require("node:test").test("{name}c", () => {{ require("node:assert").equal(1, 2); }});\n'
-)
-_NODE_FAILURE: Final = b' throw new Error("no");'
-_GO_TEST: Final = 'package {package}\n\nimport "testing"\n\nfunc Test{name}(t *testing.T) {{ t.Fatal("no") }}\n'
 _IS_ESM: Final = re.compile(rb"(?m)^\s*(?:import\s[^(]|import\{|export\s)")
 _GO_PACKAGE: Final = re.compile(rb"(?m)^package\s+(\w+)")
+_GO_MODULE: Final = re.compile(rb"(?m)^module\s+\"?([^\s\"]+)")
 _KEEPS_OUTCOME: Final = frozenset(
     {"parametrize", "usefixtures", "asyncio", "anyio", "django_db", "slow", "unit", "integration"}
 )
@@ -135,13 +120,14 @@ def plant(
     word: str,
     *,
     kinds: Collection[Kind],
+    chance: Random,
     turn: Collection[str] = (),
     known: Collection[str] = (),
 ) -> Planted | None:
     """Write failing tests into the tree at ``root``, beside and into files with tests.
 
     ``passed``: ids of tests that passed. ``files``: the tree's paths. ``word``: a random word of letters. ``kinds``: the
-    runners whose ids can be read. ``turn``: ids among ``passed`` that are made to fail where that can be done.
+    runners whose ids can be read. ``chance``: draws names and failures; the same for the same seed. ``turn``: ids among ``passed`` that are made to fail where that can be done.
     ``known``: paths of base's tree, which are taken before others, so that the same can be planted there. None when
     nothing says where a test could stand.
     """
@@ -149,15 +135,16 @@ def plant(
     listed = list(files)
     groups: list[Group] = []
     if {"pytest", "unittest", "other"} & set(kinds):
-        groups += _python(root, passed, turn, word, frozenset(known))
+        groups += _python(root, passed, turn, word, chance, frozenset(known))
     if "node" in kinds and (paths := _node_files(root, listed)):
-        turned = frozenset(test for path in paths for test in _turn_node(root, path, frozenset(turn)))
-        tests = list(_node(root, paths, word))
+        turned = frozenset(test for path in paths for test in _turn_node(root, path, chance, frozenset(turn)))
+        tests = list(_node(root, paths, word, chance))
         _write(root, tests)
         groups.append(Group("", tuple(one.name for one in tests), turned))
-    if "go" in kinds and (tests := _go(root, listed, word)):
+    if "go" in kinds and (tests := _go(root, listed, word, chance)):
+        turned = frozenset(test for path in listed for test in _turn_go(root, path, chance, frozenset(turn)))
         _write(root, tests)
-        groups.append(Group("", tuple(one.name for one in tests)))
+        groups.append(Group("", tuple(one.name for one in tests), turned))
     return Planted(tuple(groups)) if groups else None
 
 
@@ -172,36 +159,56 @@ def _beside(path: str, name: str) -> str:
 
 
 def _python(
-    root: Path, passed: Collection[str], turn: Collection[str], word: str, known: frozenset[str]
+    root: Path, passed: Collection[str], turn: Collection[str], word: str, chance: Random, known: frozenset[str]
 ) -> Iterator[Group]:
     """The first files, one a folder, in which a test passed; and every file of a test that is to be turned."""
     turned: dict[str, dict[str, list[str]]] = {}
     for test in turn:
         if (where := _place(root, test)) is not None:
             turned.setdefault(where[0], {}).setdefault(where[1], []).append(test)
-    styles: dict[str, str] = {}
+    styles: dict[str, bool] = {}
     folders: set[str] = set()
     places = {test: found for test in sorted(passed) if (found := _place(root, test)) is not None}
     for test, found in sorted(places.items(), key=lambda one: (one[1][0] not in known, one[0])):
         folder = str(PurePosixPath(found[0]).parent)
         if len(styles) < _MOST_PLACES and folder not in folders:
             folders.add(folder)
-            styles[found[0]] = _PYTEST_TEST if "::" in test else _UNITTEST_TEST
+            styles[found[0]] = "::" in test
     # Tests are turned before others are put behind them in the same file: those must not become unreadable.
-    done = {path: _turn(root, path, wanted) for path, wanted in turned.items()}
-    for number, (path, style) in enumerate(styles.items()):
-        new, inner = f"{word}{chr(97 + number)}_new", f"{word}{chr(97 + number)}_in"
+    done = {path: _turn(root, path, chance, wanted) for path, wanted in turned.items()}
+    names = iter([word + end for end in endings(chance, 2 * len(styles))])
+    for path, functions in styles.items():
+        new, inner = next(names), next(names)
+        failures = Failures.of(chance, read_bytes(root, path))
+        # One of the two is an assertion's, whatever the other is.
+        bodies = chance.sample((failures.assertion(), failures.python()), 2)
+        sources = [
+            _python_test(failures, name, functions, body) for name, body in zip((new, inner), bodies, strict=True)
+        ]
         _write(
             root,
             (
-                _New(_beside(path, f"test_{new}.py"), style.format(name=new), new, append=False),
-                _New(path, style.format(name=inner), inner, append=True),
+                _New(_beside(path, f"test_{new}.py"), sources[0], new, append=False),
+                _New(path, sources[1], inner, append=True),
             ),
         )
         yield Group(path, (new, inner), done.pop(path, frozenset()))
     rest = frozenset(test for tests in done.values() for test in tests)
     if rest:
         yield Group("", (f"{word}_turned",), rest)
+
+
+def _python_test(failures: Failures, name: str, functions: bool, body: str) -> str:
+    """A function that does ``body``, or a class of methods where ``functions`` are not what the runner takes."""
+    if functions:
+        return f"def test_{name}():\n    {body}\n"
+    calls = failures.unittest()
+    methods = (
+        f"    def test_{name}{end}(self):\n        {call}\n"
+        for end, call in zip(endings(failures.chance, len(calls)), calls, strict=True)
+    )
+    head = f"import unittest as _{name}\n\n\nclass Test{name.capitalize()}(_{name}.TestCase):\n"
+    return head + "\n".join(methods)
 
 
 def _place(root: Path, test: str) -> tuple[str, str] | None:
@@ -217,7 +224,7 @@ def _place(root: Path, test: str) -> tuple[str, str] | None:
     return None
 
 
-def _turn(root: Path, path: str, wanted: dict[str, list[str]]) -> frozenset[str]:
+def _turn(root: Path, path: str, chance: Random, wanted: dict[str, list[str]]) -> frozenset[str]:
     """Put a failure before all that the named tests of a file do; the ids of those where that could be done."""
     data = read_bytes(root, path)
     lines = data.splitlines(keepends=True)
@@ -239,9 +246,12 @@ def _turn(root: Path, path: str, wanted: dict[str, list[str]]) -> frozenset[str]
                 found.append((line, first.col_offset, name))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
-    for line, column, _ in sorted(found, reverse=True):
+    failures = Failures.of(chance, data)
+    for line, column, name in sorted(found, reverse=True):
         indent = lines[line - 1][:column]
-        lines.insert(line - 1, indent + _FAILURE.encode() + b"\n")
+        # unittest, whose ids have no colons, calls a test failed by its assertions alone; another exception is an error.
+        failure = failures.python() if all("::" in test for test in wanted[name]) else failures.assertion()
+        lines.insert(line - 1, indent + failure.encode() + b"\n")
     write_bytes(root, path, b"".join(lines))
     return frozenset(test for _, _, name in found for test in wanted[name])
 
@@ -266,38 +276,95 @@ def _node_files(root: Path, files: Sequence[str]) -> list[str]:
     return found[:_MOST_FILES]
 
 
-def _node(root: Path, paths: Sequence[str], word: str) -> Iterator[_New]:
+def _node(root: Path, paths: Sequence[str], word: str, chance: Random) -> Iterator[_New]:
     """Beside and into each file."""
-    for number, path in enumerate(paths):
-        new, inner = f"{word}n{chr(97 + number)}_new", f"{word}n{chr(97 + number)}_in"
-        style = _NODE_ESM if path.endswith(".mjs") or _IS_ESM.search(read_bytes(root, path)) else _NODE_COMMON
-        yield _New(_beside(path, f"{new}.test.mjs"), _NODE_ESM.format(name=new), new, append=False)
-        yield _New(path, style.format(name=inner), inner, append=True)
+    names = iter([word + end for end in endings(chance, 2 * len(paths))])
+    for path in paths:
+        new, inner = next(names), next(names)
+        data = read_bytes(root, path)
+        failures = Failures.of(chance, data)
+        esm = path.endswith(".mjs") or _IS_ESM.search(data) is not None
+        yield _New(_beside(path, f"{new}.test.mjs"), _node_tests(failures, new, esm=True), new, append=False)
+        yield _New(path, _node_tests(failures, inner, esm=esm), inner, append=True)
 
 
-def _turn_node(root: Path, path: str, wanted: frozenset[str]) -> frozenset[str]:
+def _node_tests(failures: Failures, name: str, *, esm: bool) -> str:
+    head, test, module = "", 'require("node:test").test', 'require("node:assert")'
+    if esm:
+        test, module = f"test_{name}", f"assert_{name}"
+        head = f'import {{ test as {test} }} from "node:test";\nimport {module} from "node:assert";\n'
+    calls = failures.node(module)
+    ends = endings(failures.chance, len(calls))
+    return head + "".join(
+        f'{test}("{name}{end}", () => {{ {call} }});\n' for end, call in zip(ends, calls, strict=True)
+    )
+
+
+def _turn_node(root: Path, path: str, chance: Random, wanted: frozenset[str]) -> frozenset[str]:
     """As `_turn`, for tests that are known by their titles."""
     data = read_bytes(root, path)
+    failures = Failures.of(chance, data)
     found = [(at, name) for name, at in body_starts(data) if name in wanted]
     for at, _ in sorted(found, reverse=True):
-        data = data[:at] + _NODE_FAILURE + data[at:]
+        data = data[:at] + f" {failures.javascript()}".encode() + data[at:]
     write_bytes(root, path, data)
     return frozenset(name for _, name in found)
 
 
-def _go(root: Path, files: Sequence[str], word: str) -> list[_New]:
+def _go(root: Path, files: Sequence[str], word: str, chance: Random) -> list[_New]:
     """A file in each of the first packages that have tests."""
     found: dict[str, _New] = {}
+    ends = endings(chance, _MOST_FILES)
     for path in files:
         folder = path.rpartition("/")[0]
         if not path.endswith("_test.go") or folder in found or len(found) >= _MOST_FILES or not _is_file(root, path):
             continue
-        package = _GO_PACKAGE.search(read_bytes(root, path))
+        data = read_bytes(root, path)
+        package = _GO_PACKAGE.search(data)
         if package is not None:
-            name = f"Planted{word}{chr(97 + len(found))}"
-            source = _GO_TEST.format(package=package[1].decode(), name=name)
-            found[folder] = _New(_beside(path, f"{word}_test.go"), source, name, append=False)
+            lower = word + ends[len(found)]
+            name = lower.capitalize()
+            failure = Failures.of(chance, data).go("t")
+            source = f'package {package[1].decode()}\n\nimport "testing"\n\nfunc Test{name}(t *testing.T) {{\n\t{failure}\n}}\n'
+            found[folder] = _New(_beside(path, f"{lower}_test.go"), source, name, append=False)
     return list(found.values())
+
+
+def _turn_go(root: Path, path: str, chance: Random, wanted: frozenset[str]) -> frozenset[str]:
+    """As `_turn`, for functions whose ids are ``package/Test``. A file without a go.mod above it is asked by name alone."""
+    if not wanted or not path.endswith("_test.go") or not _is_file(root, path):
+        return frozenset()
+    package, data = _go_package(root, path), read_bytes(root, path)
+    failures = Failures.of(chance, data)
+    found: list[tuple[int, str, str]] = []
+    for name, testing, at in _go_starts(data):
+        ids = [one for one in wanted if one.rpartition("/")[2] == name]
+        found += [(at, testing, one) for one in ids if package is None or one == f"{package}/{name}"]
+    for at, testing in sorted({(at, testing) for at, testing, _ in found}, reverse=True):
+        data = data[:at] + f" {failures.go(testing)};".encode() + data[at:]
+    write_bytes(root, path, data)
+    return frozenset(test for _, _, test in found)
+
+
+def _go_package(root: Path, path: str) -> str | None:
+    """The import path of a file's package, from the go.mod that is nearest above it."""
+    for folder in PurePosixPath(path).parents:
+        name = str(folder / "go.mod")
+        if _is_file(root, name):
+            module = _GO_MODULE.search(read_bytes(root, name))
+            inner = str(PurePosixPath(path).parent.relative_to(folder))
+            return None if module is None else f"{module[1].decode()}/{inner}".removesuffix("/.")
+    return None
+
+
+def _go_starts(data: bytes) -> Iterator[tuple[str, str, int]]:
+    """Each test function of a Go file: its name, what it calls its ``*testing.T``, and where its body begins."""
+    root = root_of(data, "go")
+    for node in [] if root is None else root.children:
+        body, given = node.child_by_field_name("body"), text_of(node.child_by_field_name("parameters"))
+        testing = re.fullmatch(r"\(\s*([^\W\d]\w*)\s+\*\w+\.T\s*,?\s*\)", given)
+        if node.type == "function_declaration" and body is not None and testing is not None and testing[1] != "_":
+            yield text_of(node.child_by_field_name("name")), testing[1], body.start_byte + 1
 
 
 def _is_file(root: Path, name: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from workers.agents.runners.unit import Step
+from workers.agents.runners.python_names import Names, changes, identifiers, last_name, makes_mocks
+from workers.agents.runners.unit import Step, digest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -34,52 +35,8 @@ _ASSERTING: Final = (
     "ensure",
     "must",
 )
-_PATCHING: Final = frozenset(
-    {
-        *(
-            "patch",
-            "setattr",
-            "delattr",
-            "setitem",
-            "monkeypatch",
-            "mock",
-            "Mock",
-            "MagicMock",
-            "object",
-            "exec",
-            "eval",
-        ),
-        *(
-            "__import__",
-            "import_module",
-            "reload",
-            "setdefault",
-            "update",
-            "exit",
-            "_exit",
-            "globals",
-            "locals",
-            "vars",
-        ),
-    }
-)
 _TEST_CODE: Final = re.compile(r"(?:^|[._])(?:tests?|conftest|testing|helpers?)(?:[._]|$)")
 _WIDE: Final = frozenset({"BaseException", "Exception", "AssertionError"})
-Names: TypeAlias = Mapping[str, str]
-"""What a name of the file stands for, where it was imported or assigned under another."""
-
-
-def last_name(node: ast.AST, names: Names) -> str:
-    """The last component of what is called or named, with the file's own other names for it undone."""
-    match node:
-        case ast.Attribute(attr=name):
-            return name
-        case ast.Name(id=name):
-            return names.get(name, name)
-        case ast.Call(func=function):
-            return last_name(function, names)
-        case _:
-            return ""
 
 
 def is_skip(node: ast.AST, names: Names) -> bool:
@@ -112,15 +69,6 @@ def skips_in(body: Iterable[ast.AST], names: Names) -> Iterator[str]:
                 yield ast.dump(node)
 
 
-def identifiers(node: ast.AST) -> frozenset[str]:
-    """Names that are used below ``node``, parameters included."""
-    return frozenset(
-        one.id if isinstance(one, ast.Name) else one.arg
-        for one in ast.walk(node)
-        if isinstance(one, ast.Name | ast.arg)
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Flow:
     """Reads bodies. ``names``: see `Names`. ``helpers``: functions that assert; ``used``: what the body in hand reads."""
@@ -151,20 +99,31 @@ class Flow:
             for head, statements in inner:
                 if not _never(node):
                     inside = sure and not self._swallows(node, head)
-                    yield from self.within(statements, f"{around}{head};", sure=inside)
+                    yield from self.within(statements, digest(around, head), sure=inside)
             if _ends(node, self.names):
                 return
 
     def _leaf(self, node: ast.stmt, around: str, *, sure: bool) -> Step:
+        text = f"{around}{ast.dump(node.test if isinstance(node, ast.Assert) else node)}"
+        uses: ast.AST = node
         match node:
             case ast.Assert(test=test):
-                return Step(f"{around}{ast.dump(test)}", frozenset(), sure and not _always_true(test))
+                asserts = not _always_true(test)
+                binds = frozenset[str]()
             case ast.Expr(value=ast.Call() as call) if self._asserting(call):
-                return Step(f"{around}{ast.dump(node)}", frozenset(), sure and not self._trivial(call))
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if not self._patches(value):
-                return Step(f"{around}{ast.dump(node)}", frozenset({name}), sure and self._has_assertion(node))
+                asserts = not self._trivial(call)
+                binds = frozenset()
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if not makes_mocks(value, self.names):
+                asserts = self._has_assertion(node)
+                binds = frozenset({name})
+                uses = value
             case _:
-                return Step(f"{around}{ast.dump(node)}", None, sure and self._has_assertion(node))
+                return Step(text, None, sure and self._has_assertion(node))
+        return Step(text, self._unless_it_changes([node], binds), sure and asserts, identifiers(uses))
+
+    def _unless_it_changes(self, nodes: Sequence[ast.AST], binds: frozenset[str]) -> frozenset[str] | None:
+        """What asserts or gives one name a value may do more than that: then nobody can say what it changes."""
+        return None if any(changes(one, self.names) for one in nodes) else binds
 
     def _head(self, node: ast.stmt, around: str, *, sure: bool) -> Step:
         """What a compound statement says before its blocks; ``with raises(...)`` asserts."""
@@ -172,7 +131,14 @@ class Flow:
             calls = [one.context_expr for one in node.items]
             asserting = any(isinstance(one, ast.Call) and self._asserting(one) for one in calls)
             text = f"{around}with {[ast.dump(one) for one in node.items]}"
-            return Step(text, frozenset() if asserting else None, sure and asserting)
+            made = frozenset(
+                one.id
+                for item in node.items
+                for one in ast.walk(item)
+                if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+            )
+            binds = self._unless_it_changes(node.items, made) if asserting else None
+            return Step(text, binds, sure and asserting, frozenset().union(*map(identifiers, node.items)))
         kind = type(node).__name__
         parts = [ast.dump(value) for value in _head_expressions(node)]
         return Step(f"{around}{kind} {parts}")
@@ -203,13 +169,6 @@ class Flow:
                 return ast.dump(left) == ast.dump(right) and "Not" not in name
             case _:
                 return False
-
-    def _patches(self, value: ast.AST) -> bool:
-        return any(
-            isinstance(one, ast.NamedExpr | ast.Yield | ast.YieldFrom)
-            or (isinstance(one, ast.Name | ast.Attribute) and last_name(one, self.names) in _PATCHING)
-            for one in ast.walk(value)
-        )
 
     def _swallows(self, node: ast.stmt, head: str) -> bool:
         """Whether a failed assertion in a block of ``node`` would go unseen."""
@@ -359,7 +318,8 @@ def _inner(node: ast.stmt) -> Iterator[tuple[str, Sequence[ast.stmt]]]:
         case ast.With(items=items, body=body) | ast.AsyncWith(items=items, body=body):
             yield f"with {[ast.dump(one) for one in items]}", body
         case ast.Try() | ast.TryStar():
-            yield f"try {[ast.dump(one) for one in node.handlers]}", node.body
+            # What a handler does stands among the steps; its body here would be told again at every level.
+            yield f"try {[one.type and ast.dump(one.type) for one in node.handlers]}", node.body
             for handler in node.handlers:
                 yield f"except {'' if handler.type is None else ast.dump(handler.type)}", handler.body
             yield "else", node.orelse

@@ -7,12 +7,10 @@ that reaches for the runner it is tested by.
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import sys
 import tomllib
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from bot.domain.paths import matches_any
+from workers.agents.runners.python_reach import RUNNER_MODULES, meddled, reached
 from workers.agents.runners.roles import FOLDERS, Role, is_test_name, role_of
 from workers.agents.runners.rust_tests import tests_changed
 
@@ -34,56 +33,27 @@ MORE_RUNNERS: Final = (
     *("Cargo.toml", "nextest.toml", "rust-toolchain", "rust-toolchain.toml", "CMakeLists.txt", "CTestTestfile.cmake", "meson.build"),
     *("phpunit*.xml", ".rspec-local", "spec_helper.rb", "rails_helper.rb", "test_helper.rb", "*.runsettings", "Justfile", "Taskfile.*"),
 )  # fmt: skip
-_RUNNER_MODULES: Final = frozenset(
-    {
-        *(
-            "pytest",
-            "_pytest",
-            "py",
-            "pluggy",
-            "iniconfig",
-            "exceptiongroup",
-            "unittest",
-            "unittest2",
-            "doctest",
-            "nose",
-        ),
-        *(
-            "nose2",
-            "hypothesis",
-            "coverage",
-            "xdist",
-            "execnet",
-            "pytest_cov",
-            "pytest_asyncio",
-            "anyio",
-            "pytest_mock",
-        ),
-    }
-)
-_REACHED: Final = _RUNNER_MODULES - {"py", "anyio", "exceptiongroup", "coverage", "hypothesis"}
-_REACHING: Final[Mapping[str, str]] = {
-    "_exit": "os",
-    "settrace": "sys",
-    "setprofile": "sys",
-    "_getframe": "sys",
-    "_current_frames": "sys",
-    "modules": "sys",
-    "get_objects": "gc",
-    "get_referrers": "gc",
-}
-_SPEAKING: Final = re.compile(
-    r"conductor_report|PYTEST_(?:CURRENT_TEST|ADDOPTS|VERSION|PLUGINS)|/proc/(?:self|\d+)/|^_pytest\b"
-)
 _TEXT_REACHES: Final[Mapping[str, re.Pattern[str]]] = {
     "js": re.compile(
         r"""['"`](?:node:test(?:/\w+)?|jest|@jest/[\w-]+|vitest(?:/\w+)?|mocha|ava|tap|@playwright/test|node:child_process/test)['"`]"""
         r"|JEST_WORKER_ID|VITEST|NODE_TEST_CONTEXT|\b(?:globalThis|global|window)\.(?:expect|it|test|describe|jest|vi)\b"
-        r"|\bassert\.\w+\s*=(?!=)|process\.on\(\s*['\"](?:exit|beforeExit)['\"]"
+        r"|\bassert\.\w+\s*=(?!=)|process\.reallyExit"
     ),
-    "go": re.compile(r"\"testing\"|\"test\.\w+\"|testing\.Testing\(\)|os\.Args\[0\]"),
+    "go": re.compile(
+        r"""\"testing\"|["`][^"`\s]*?(?<![\w./])-{0,2}test\.\w+|testing\.Testing\(\)|\bflag\.(?:CommandLine\.)?VisitAll\("""
+        r"""|\bos\.Args\[[^\]\n]*\]\s*=(?!=)|\bos\.Args\[0\]|\bos\.Args\s*=(?!=)|^\s*os\.Args\s*,[^\n]*=|&os\.Args\b"""
+        r"""|append\(\s*os\.Args|copy\(\s*os\.Args|flag\.(?:Set|Lookup)\(\s*[^"\s]"""
+        # Under another name the two could not be told.
+        r"""|^\s*(?:import\s+)?(?!case\b|return\b|import\b)[\w.]+\s+"(?:os|flag)\"""",
+        re.MULTILINE,
+    ),
     "java": re.compile(r"org\.(?:junit|testng|mockito|apache\.maven\.surefire)\b|Runtime\.getRuntime\(\)\.halt"),
 }
+_JS_AT_EXIT: Final = re.compile(
+    r"process\.(?:on|once|(?:prepend(?:Once)?|add)Listener)\(\s*['\"`](?:exit|beforeExit)['\"`]"
+)
+_JS_ENDS: Final = re.compile(r"\b(?:exit|exitCode|reallyExit|abort|kill)\b")
+_GO_MAIN: Final = re.compile(rb"(?m)^func\s+TestMain\s*\(")
 _SAFE_TOOLS: Final = frozenset(
     {
         "ruff",
@@ -114,10 +84,11 @@ _STARTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """``why``: what makes the file the runner's, in words; "" where its name says it."""
+    """``why``: what makes the file the runner's, in words; "" where its name says it. ``tests``: it holds tests, too."""
 
     role: Role
     why: str = ""
+    tests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +125,8 @@ def concern_of(path: str, before: bytes | None, after: bytes | None, around: Sur
         return Concern("configuration", told)
     if role is None and (told := _reaches(path, before, after)):
         return Concern("configuration", told)
+    if role == "test" and (told := _meddles(path, before, after)):
+        return Concern("configuration", told, tests=True)
     if role is None and path.endswith(".rs") and tests_changed(before, after):
         return Concern("test")
     return _as_test(role)
@@ -171,7 +144,7 @@ def _stands_in(path: str, before: bytes | None, around: Surroundings) -> str:
     stem = parts.name.partition(".")[0]
     for depth, name in enumerate((*parts.parts[:-1], stem)):
         folder = "/".join(parts.parts[:depth])
-        if name in _RUNNER_MODULES and not _is_package(f"{folder}/{name}".lstrip("/"), around):
+        if name in RUNNER_MODULES and not _is_package(f"{folder}/{name}".lstrip("/"), around):
             return f"is found before the module {name}"
         importable = folder in {"", "src", "lib", "python"} or folder.rpartition("/")[2].lower() in FOLDERS
         importable = importable or folder in around.test_folders
@@ -206,37 +179,46 @@ def _reaches(path: str, before: bytes | None, after: bytes | None) -> str:
 def _reached(path: str, data: bytes) -> Iterator[str]:
     ending = path.rpartition(".")[2].lower()
     if ending == "py":
-        yield from _python_reached(data)
+        yield from reached(data)
         return
     family = "js" if re.fullmatch(r"[cm]?[jt]sx?", ending) else ending
     pattern = _TEXT_REACHES.get(family)
     if pattern is not None:
-        yield from (found.strip("'\"`") for found in pattern.findall(data.decode("utf-8", "replace")))
+        text = data.decode("utf-8", "replace")
+        yield from (found.strip("'\"` \t\n(") for found in pattern.findall(text))
+        if family == "js":
+            yield from _ending_listeners(text)
 
 
-def _python_reached(data: bytes) -> Iterator[str]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = ast.parse(data)
-        for node in ast.walk(module):
-            yield from _node_reached(node)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        yield from re.findall(r"\b(?:_?pytest|unittest|pluggy|os\._exit)\b", data.decode("utf-8", "replace"))
+def _ending_listeners(text: str) -> Iterator[str]:
+    """Listeners for a process's end that can change how it ends; one that is only named may be any of the file's."""
+    for found in _JS_AT_EXIT.finditer(text):
+        rest = _up_to_close(text[found.end() : found.end() + 10_000])
+        inline = "=>" in rest or "function" in rest
+        if _JS_ENDS.search(rest) or (not inline and _JS_ENDS.search(_JS_AT_EXIT.sub("", text))):
+            yield re.sub(r"\s", "", found[0])
 
 
-def _node_reached(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Import(names=names):
-            yield from (one.name for one in names if one.name.partition(".")[0] in _REACHED)
-        case ast.ImportFrom(module=str(name), names=names, level=0):
-            if name.partition(".")[0] in _REACHED:
-                yield name
-            yield from (f"{name}.{one.name}" for one in names if _REACHING.get(one.name) == name)
-        case ast.Attribute(value=ast.Name(id=owner), attr=name) if _REACHING.get(name) == owner:
-            yield f"{owner}.{name}"
-        case ast.Constant(value=str(text)) if text in _REACHED or _SPEAKING.search(text):
-            yield text[:40]
+def _up_to_close(text: str) -> str:
+    depth = 1
+    for at, sign in enumerate(text):
+        depth += (sign == "(") - (sign == ")")
+        if not depth:
+            return text[:at]
+    return text
+
+
+def _meddles(path: str, before: bytes | None, after: bytes | None) -> str:
+    """What of the runner, or of what it imports, the new version of a test file changes and the old did not."""
+    if after is None:
+        return ""
+    if path.endswith("_test.go"):
+        main = _GO_MAIN.search(after) is not None and (before is None or _GO_MAIN.search(before) is None)
+        return "runs its package's tests by a TestMain" if main else ""
+    if not path.endswith(".py"):
+        return ""
+    more = sorted(Counter(meddled(after)) - Counter(() if before is None else meddled(before)))
+    return f"changes or reaches into {', '.join(more[:3])}" if more else ""
 
 
 def _concerns_tests(path: str, before: bytes | None, after: bytes | None) -> bool:

@@ -16,7 +16,7 @@ import tree_sitter_python
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
-from workers.agents.runners.unit import Step
+from workers.agents.runners.unit import Step, digest
 
 MOST_BYTES: Final = 1 << 20
 MOST_LEVELS: Final = 500
@@ -31,7 +31,22 @@ _FALSE: Final = re.compile(r"\(*(?:false|0|!true|null|undefined|!1|1==2|\"\"|'')
 _TRUE: Final = re.compile(r"\(*(?:true|1|!false|!0)\)*|.*\|\|(?:true|1)\)*|\(*(?:true|1)\|\|.*")
 _WORD: Final = re.compile(r"\w")
 _NAMES: Final = frozenset(
-    {"identifier", "shorthand_property_identifier", "type_identifier", "package_identifier", "field_identifier"}
+    {
+        *("identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern"),
+        *("type_identifier", "package_identifier"),
+    }
+)
+_MEMBERS: Final = frozenset({"property_identifier", "private_property_identifier", "field_identifier"})
+_ASSIGNS: Final = frozenset(
+    {
+        *("assignment_expression", "augmented_assignment_expression", "update_expression", "assignment_statement"),
+        *("inc_statement", "dec_statement", "send_statement"),
+    }
+)
+_CHANGING: Final = re.compile(
+    r"mock\w*|do\w*mock|\w*[sS]py(?:On)?|stub\w*|fake\w*|replace\w*|patch\w*|useFakeTimers|assign|prototype|__\w+__|Reflect|Function"
+    r"|eval|extend|define\w*|setPrototypeOf|addMethod|overwriteMethod|addProperty|overwriteProperty|use"
+    r"|when|do(?:Return|Answer|Nothing|Throw)|setAccessible|setField|linkname"
 )
 
 Says: TypeAlias = Callable[[Node], bool]
@@ -103,8 +118,52 @@ def packed(node: Node | None, without: frozenset[int] = frozenset()) -> str:
 
 
 def identifiers_in(node: Node | None) -> frozenset[str]:
-    """Names that are used below ``node``."""
-    return frozenset() if node is None else frozenset(text_of(one) for one in walk(node) if one.type in _NAMES)
+    """Names that are used below ``node``; a member's with a dot before it."""
+    if node is None:
+        return frozenset()
+    return frozenset(_dotted(one) for one in walk(node) if one.type in _NAMES or one.type in _MEMBERS)
+
+
+def bound_in(node: Node | None) -> frozenset[str]:
+    """Names that a pattern gives a value."""
+    return frozenset(name for name in identifiers_in(node) if not name.startswith("."))
+
+
+def _used_in(node: Node) -> frozenset[str]:
+    """Names that a statement takes a meaning from: not the plain ones that it declares (``x := x`` uses the outer one)."""
+    made: set[int] = set()
+    for one in walk(node):
+        if one.type in {"variable_declarator", "short_var_declaration"}:
+            target = one.child_by_field_name("name") or one.child_by_field_name("left")
+            inner = [] if target is None else [target, *target.children]
+            made.update(deep.id for deep in inner if deep.type == "identifier")
+    return frozenset(
+        _dotted(one) for one in walk(node) if one.id not in made and (one.type in _NAMES or one.type in _MEMBERS)
+    )
+
+
+def _dotted(node: Node) -> str:
+    parent = node.parent
+    member = node.type in _MEMBERS
+    if parent is not None and parent.type in {"method_invocation", "field_access"}:
+        owner = parent.child_by_field_name("object")
+        member = owner is not None and owner.id != node.id and node.prev_named_sibling is not None
+    return f".{text_of(node)}" if member else text_of(node)
+
+
+def changes(node: Node) -> bool:
+    """Whether a statement may give more a value than what it declares: by an assignment inside, or by whom it calls."""
+    for one in walk(node):
+        if one.type in _ASSIGNS or (one.type == "unary_expression" and text_of(one).startswith("delete")):
+            return True
+        if one.type in _NAMES or one.type in _MEMBERS:
+            if _CHANGING.fullmatch(text_of(one)):
+                return True
+        elif one.type == "call_expression":
+            function = one.child_by_field_name("function")
+            if function is not None and function.type == "subscript_expression":
+                return True  # a method by a name that is only known when it runs
+    return False
 
 
 def always(condition: Node | None) -> bool | None:
@@ -185,21 +244,29 @@ class Dialect:
         for block in inner:
             if not dead:
                 parent = "" if block.parent is None else block.parent.type
+                # Digested, or every step in a deep or long statement would repeat all that is around it.
                 held = sure and not self.swallows(node)
-                yield from self._steps(block, f"{around}{head}[{parent}];", sure=held)
+                yield from self._steps(block, digest(around, head, parent), sure=held)
 
     def _rows_in(self, node: Node) -> list[Node]:
         return [row for one in walk(node) for row in self.rows(one)]
 
     def _leaf(self, node: Node, around: str, *, sure: bool) -> Step:
-        asserting = self.asserts(node)
-        if asserting:
-            return Step(around + packed(node), frozenset(), sure and not self.trivial(node))
+        harmful = changes(node)
+        uses = _used_in(node)
+        if self.asserts(node):
+            return Step(around + packed(node), None if harmful else frozenset(), sure and not self.trivial(node), uses)
         # Rows of a table are cases: one more of them leaves the statement as it was.
         told = packed(node, frozenset(row.id for row in self._rows_in(node)))
-        return Step(
-            around + re.sub(r",{2,}|(?<=[\[{]),", ",", told).replace(",}", "}").replace(",]", "]"), self.binds(node)
-        )
+        told = re.sub(r",{2,}|(?<=[\[{]),", ",", told).replace(",}", "}").replace(",]", "]")
+        return Step(around + told, None if harmful else self.binds(node), uses=uses)
+
+    def flat(self, node: Node) -> str:
+        """A helper's reachable steps with its head, or the text of anything else."""
+        body = node.child_by_field_name("body")
+        if body is None or body.type not in BLOCKS - {"class_body"}:
+            return packed(node)
+        return packed(node, frozenset({body.id})) + "".join(step.text for step in self.steps(body))
 
     def _ends(self, node: Node) -> bool:
         if node.type in _ENDS or self.leaves(node):

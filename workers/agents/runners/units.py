@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, assert_never
 
 from bot.domain.facts import TestFileFact
+from workers.agents.runners.languages import language_of
 from workers.agents.runners.losses import hollow, losses
 from workers.agents.runners.roles import is_test_name
 from workers.agents.runners.unit import Reading
@@ -14,33 +14,27 @@ from workers.agents.runners.units_java import java_units
 from workers.agents.runners.units_javascript import javascript_units
 from workers.agents.runners.units_python import python_units
 
-Reader: TypeAlias = Callable[[bytes], Reading | None]
 
-
-def _read(reader: Reader | None, data: bytes | None) -> Reading | None:
+def _read(path: str, data: bytes | None, fixtures: frozenset[str] | None) -> Reading | None:
+    """None for a file that is not there, in no language that is read here, or not readable as a whole."""
+    if data is None:
+        return None
     try:
-        return None if reader is None or data is None else reader(data)
+        match grammar := language_of(path).grammar:
+            case "python":
+                return python_units(data, fixtures)
+            case "javascript" | "typescript" | "tsx":
+                return javascript_units(data, grammar)
+            case "go":
+                return go_units(data)
+            case "java":
+                return java_units(data)
+            case None:
+                return None
+            case _:
+                assert_never(grammar)
     except RecursionError:
         return None  # no file that anybody wrote is nested so deeply
-
-
-def _reader(path: str) -> Reader | None:
-    ending = path.rsplit(".", 1)[-1].lower() if "." in path else ""
-    match ending:
-        case "py":
-            return python_units
-        case "js" | "jsx" | "mjs" | "cjs":
-            return lambda data: javascript_units(data, "javascript")
-        case "ts" | "mts" | "cts":
-            return lambda data: javascript_units(data, "typescript")
-        case "tsx":
-            return lambda data: javascript_units(data, "tsx")
-        case "go":
-            return go_units
-        case "java":
-            return java_units
-        case _:
-            return None
 
 
 def fact_of(
@@ -49,15 +43,19 @@ def fact_of(
     kind: Literal["added", "modified", "deleted"],
     before: bytes | None,
     after: bytes | None,
+    fixtures: frozenset[str] | None = None,
 ) -> TestFileFact:
-    """What a change did to a file's tests; ``readable`` is False where it cannot be read from a syntax tree."""
+    """What a change did to a file's tests; ``readable`` is False where it cannot be read from a syntax tree.
+
+    ``fixtures``: names that the repository's ``conftest.py`` files define (`fixtures_of`); without them each new fixture
+    may replace one of theirs.
+    """
     if role == "configuration":
         return TestFileFact(path=path, role=role, kind=kind)
-    reader = _reader(path)
-    new = _read(reader, after)
+    new = _read(path, after, fixtures)
     if kind == "added":
         return TestFileFact(path=path, role=role, kind=kind, hollow=() if new is None else hollow(new))
-    old = _read(reader, before)
+    old = _read(path, before, fixtures)
     if old is None or (is_test_name(path) and not old.tests):
         # A file that runners take for tests and in which none is seen makes its tests in a way that no reader of ours knows.
         return TestFileFact(path=path, role=role, kind=kind, readable=False)

@@ -11,13 +11,14 @@ from tree_sitter import Node
 from workers.agents.runners.trees import (
     COMMENTS,
     Dialect,
+    bound_in,
     identifiers_in,
     packed,
     root_of,
     text_of,
     walk,
 )
-from workers.agents.runners.unit import Reading, Setting, Unit
+from workers.agents.runners.unit import Reading, Setting, Unit, shared
 
 _TEST: Final = re.compile(r"(?:Test|Benchmark|Fuzz|Example)(?![a-z])\w*")
 _METHODS: Final = (
@@ -89,7 +90,7 @@ def _is_row(node: Node) -> bool:
 def _binds(node: Node) -> frozenset[str] | None:
     if node.type != "short_var_declaration":
         return None
-    return identifiers_in(node.child_by_field_name("left"))
+    return bound_in(node.child_by_field_name("left"))
 
 
 DIALECT: Final = Dialect(_asserts, _trivial, _leaves, _swallows, _rows, _binds)
@@ -103,7 +104,7 @@ def go_units(data: bytes) -> Reading | None:
     tests: dict[str, Unit] = {}
     settings: dict[str, Setting] = {}
     loose: list[str] = []
-    builds = tuple(f"build {text_of(one).strip()}" for one in root.children if _BUILD.match(text_of(one)))
+    builds = shared(f"build {text_of(one).strip()}" for one in root.children if _BUILD.match(text_of(one)))
     for node in root.children:
         name = text_of(node.child_by_field_name("name"))
         match node.type:
@@ -112,11 +113,11 @@ def go_units(data: bytes) -> Reading | None:
                 owner = re.sub(r"\W", "", receiver.rpartition(" ")[2].rpartition("*")[2])
                 full = f"{owner}.{name}" if owner else name
                 if name == "TestMain":
-                    settings[full] = Setting(_flat(node))
+                    settings[full] = Setting(DIALECT.flat(node))
                 elif _TEST.fullmatch(name):
                     tests[full] = _unit(node, receiver, builds)
                 else:
-                    settings[full] = Setting(_flat(node))
+                    settings[full] = Setting(DIALECT.flat(node))
             case "import_declaration":
                 for spec in (one for one in walk(node) if one.type == "import_spec"):
                     path = text_of(spec.child_by_field_name("path")).strip('"`')
@@ -138,7 +139,7 @@ def go_units(data: bytes) -> Reading | None:
     special = frozenset(
         {"TestMain", "init", *(name for name in settings if name.endswith((".SetupTest", ".SetupSuite")))}
     )
-    return Reading(tests, settings, tuple(loose), identifiers_in(root), special)
+    return Reading(tests, settings, tuple(loose), identifiers_in(root), special, open=True)
 
 
 def _unit(node: Node, receiver: str, builds: tuple[str, ...]) -> Unit:
@@ -155,9 +156,3 @@ def _declare(node: Node, settings: dict[str, Setting]) -> None:
         parts = tuple(packed(row) for row in rows) or None
         for name in spec.children_by_field_name("name"):
             settings[text_of(name)] = Setting(packed(spec), parts)
-
-
-def _flat(node: Node) -> str:
-    body = node.child_by_field_name("body")
-    head = packed(node, frozenset() if body is None else frozenset({body.id}))
-    return head + "".join(step.text for step in DIALECT.steps(body))

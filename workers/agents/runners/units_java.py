@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from tree_sitter import Node
@@ -20,7 +21,7 @@ from workers.agents.runners.trees import (
     text_of,
     walk,
 )
-from workers.agents.runners.unit import Reading, Setting, Unit
+from workers.agents.runners.unit import Reading, Setting, Unit, digest, shared, short
 
 _TEST: Final = frozenset({"Test", "ParameterizedTest", "RepeatedTest", "TestFactory", "TestTemplate", "Property"})
 _SKIP: Final = re.compile(
@@ -30,13 +31,14 @@ _NOT_ENABLED: Final = re.compile(r"@(?:\w+\.)*Test\(.*enabled=(?!true).*\)")
 _ASSUME: Final = re.compile(r"(?:\w+\.)*(?:assume\w*|abort|assumingThat)")
 _SKIPS: Final = re.compile(r"new (?:\w+\.)*(?:SkipException|TestAbortedException|AssumptionViolatedException)\(.*")
 _ASSERT: Final = re.compile(r"(?:assert|verify|fail|expect|check|should)\w*", re.IGNORECASE)
-_TRIVIAL: Final = re.compile(
-    r"(?:\w+\.)*(?:assertTrue\((?:\"[^\"]*\",)?(?:true|.*\|\|true)(?:,.*)?\)|assertFalse\(false(?:,.*)?\)|assertNull\(null\)"
-    r"|assert\w*(?:Equals|Same)\((?P<x>[^,()]+),(?P=x)\))|assert true"
-)
+_SAME: Final = re.compile(r"(?:\w+\.)*assert\w*(?:Equals|Same)\((?P<x>[^,()]+),(?P=x)\)|(?:\w+\.)*assertNull\(null\)")
 _CASES: Final = frozenset({"ValueSource", "CsvSource", "EnumSource", "MethodSource", "CsvFileSource", "Parameters"})
 _BEFORE: Final = frozenset({"Before", "BeforeEach", "BeforeAll", "BeforeClass", "BeforeMethod"})
 _CLASSES: Final = frozenset({"class_declaration", "record_declaration", "interface_declaration", "enum_declaration"})
+_DECLARES: Final = _CLASSES | {
+    *("method_declaration", "constructor_declaration", "field_declaration", "import_declaration"),
+    *("static_initializer", "package_declaration"),
+}
 _LEAVE: Final = re.compile(r"System\.exit\(.*|Runtime\.getRuntime\(\)\.(?:halt|exit)\(.*")
 
 
@@ -56,7 +58,15 @@ def _trivial(node: Node) -> bool:
     if node.type == "assert_statement":
         condition = next((one for one in node.children if one.is_named), None)
         return always(condition) is True
-    return _TRIVIAL.fullmatch(packed(node)) is not None
+    call = next(_calls(node), None)
+    arguments = None if call is None else call.child_by_field_name("arguments")
+    given = [] if arguments is None else [one for one in arguments.named_children if one.type not in COMMENTS]
+    # JUnit 4 has the message first.
+    told = next((one for one in given if one.type != "string_literal"), None)
+    name = "" if call is None else text_of(call.child_by_field_name("name"))
+    if name in {"assertTrue", "assertFalse"}:
+        return always(told) is (name == "assertTrue")
+    return _SAME.fullmatch(packed(call)) is not None
 
 
 def _leaves(node: Node) -> bool:
@@ -102,16 +112,20 @@ def java_units(data: bytes) -> Reading | None:
     loose: list[str] = []
     special: set[str] = set()
     seen, helpers = Counter[str](), Counter[str]()
+    known: dict[int, _Class] = {}
     for node in walk(root):
-        owner = _owner(node)
+        if node.type not in _DECLARES:
+            continue
+        around = _class_of(node, known)
+        owner = around.name
         match node.type:
             case "method_declaration" | "constructor_declaration":
                 name = text_of(node.child_by_field_name("name"))
                 full = f"{owner}.{name}" if owner else name
-                if _is_test(node):
-                    tests[free_name(seen, full)] = _unit(node)
+                if _is_test(node, around):
+                    tests[free_name(seen, full)] = _unit(node, around)
                 elif not _inside_method(node):
-                    settings[free_name(helpers, full)] = Setting(_flat(node))
+                    settings[free_name(helpers, full)] = Setting(DIALECT.flat(node))
                     if {_name(one) for one in _annotations(node)} or name in {"setUp", "tearDown"}:
                         special.add(full)
             case "field_declaration":
@@ -133,41 +147,82 @@ def java_units(data: bytes) -> Reading | None:
                     settings[name] = Setting(told, imported=True)
             case "static_initializer" | "package_declaration":
                 loose.append(packed(node))
-    return Reading(tests, settings, tuple(loose), identifiers_in(root), frozenset(special))
+    return Reading(tests, settings, tuple(loose), identifiers_in(root), frozenset(special), open=True)
 
 
-def _is_test(node: Node) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """A class with those around it, in what all its tests take from them. ``old``: JUnit 3 finds its tests by name."""
+
+    name: str = ""
+    skips: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    frame: tuple[str, ...] = ()
+    old: bool = False
+
+
+def _class_of(node: Node, known: dict[int, _Class]) -> _Class:
+    """The class around ``node``. Each is read once: its tests are many."""
+    here = node.parent
+    while here is not None and here.type not in _CLASSES:
+        here = here.parent
+    if here is None:
+        return _Class()
+    if here.id not in known:
+        outer = _class_of(here, known)
+        own = text_of(here.child_by_field_name("name"))
+        parent = packed(here.child_by_field_name("superclass"))
+        skips, cases, frame = _told_by(_annotations(here))
+        for before in _before_each(here):
+            skips += [packed(one) for one in _calls(before) if _ASSUME.fullmatch(_dotted(one))]
+        known[here.id] = _Class(
+            short(f"{outer.name}.{own}" if outer.name else own),
+            shared((*outer.skips, *skips)),
+            shared((*outer.cases, *cases)),
+            (digest(*outer.frame, *sorted(frame), f"{_modifiers(here)} {parent}"),),
+            outer.old or parent.endswith("TestCase"),
+        )
+    return known[here.id]
+
+
+def _told_by(marks: list[Node]) -> tuple[list[str], list[str], list[str]]:
+    """Annotations as what skips, as cases, and the rest."""
+    skips: list[str] = []
+    cases: list[str] = []
+    frame: list[str] = []
+    for one in marks:
+        told = packed(one)
+        if _SKIP.fullmatch(told) or _NOT_ENABLED.fullmatch(told):
+            skips.append(told)
+        elif _name(one) in _CASES:
+            cases += _cases(one)
+        else:
+            frame.append(told)
+    return skips, cases, frame
+
+
+def _is_test(node: Node, around: _Class) -> bool:
     if {_name(one) for one in _annotations(node)} & _TEST:
         return True
-    parents = [packed(one.child_by_field_name("superclass")) for one in _classes(node)]
-    old = any(told.endswith("TestCase") for told in parents)
-    return old and text_of(node.child_by_field_name("name")).startswith("test")
+    return around.old and text_of(node.child_by_field_name("name")).startswith("test")
 
 
-def _unit(node: Node) -> Unit:
+def _unit(node: Node, around: _Class) -> Unit:
     body = node.child_by_field_name("body")
-    marks = [*_annotations(node), *(mark for one in _classes(node) for mark in _annotations(one))]
-    told = [packed(one) for one in marks]
-    skips = [one for one in told if _SKIP.fullmatch(one) or _NOT_ENABLED.fullmatch(one)]
+    skips, cases, frame = _told_by(_annotations(node))
     skips += [packed(one) for one in _calls(node) if _ASSUME.fullmatch(_dotted(one))]
     skips += [
         packed(one) for one in walk(node) if one.type == "object_creation_expression" and _SKIPS.fullmatch(packed(one))
     ]
-    for before in _before_each(node):
-        skips += [packed(one) for one in _calls(before) if _ASSUME.fullmatch(_dotted(one))]
-    cases = [case for one in marks if _name(one) in _CASES for case in _cases(one)]
-    frame = [packed(one) for one in marks if _name(one) not in _CASES and packed(one) not in skips]
-    frame += [_modifiers(node), packed(node.child_by_field_name("parameters"))]
-    frame += [f"{_modifiers(one)} {packed(one.child_by_field_name('superclass'))}" for one in _classes(node)]
-    return Unit(tuple(skips), DIALECT.steps(body), tuple(cases), tuple(sorted(frame)), identifiers_in(node))
+    told = (*around.frame, *sorted(frame), _modifiers(node), packed(node.child_by_field_name("parameters")))
+    return Unit((*around.skips, *skips), DIALECT.steps(body), (*around.cases, *cases), told, identifiers_in(node))
 
 
-def _before_each(node: Node) -> Iterator[Node]:
-    for owner in _classes(node):
-        body = owner.child_by_field_name("body")
-        for one in [] if body is None else body.children:
-            if one.type == "method_declaration" and {_name(mark) for mark in _annotations(one)} & _BEFORE:
-                yield one
+def _before_each(owner: Node) -> Iterator[Node]:
+    body = owner.child_by_field_name("body")
+    for one in [] if body is None else body.children:
+        if one.type == "method_declaration" and {_name(mark) for mark in _annotations(one)} & _BEFORE:
+            yield one
 
 
 def _cases(mark: Node) -> Iterator[str]:
@@ -199,14 +254,6 @@ def _name(mark: Node) -> str:
     return text_of(mark.child_by_field_name("name")).rsplit(".", 1)[-1]
 
 
-def _classes(node: Node) -> Iterator[Node]:
-    here = node.parent
-    while here is not None:
-        if here.type in _CLASSES:
-            yield here
-        here = here.parent
-
-
 def _inside_method(node: Node) -> bool:
     here = node.parent
     while here is not None:
@@ -214,13 +261,3 @@ def _inside_method(node: Node) -> bool:
             return True
         here = here.parent
     return False
-
-
-def _owner(node: Node) -> str:
-    return ".".join(reversed([text_of(one.child_by_field_name("name")) for one in _classes(node)]))
-
-
-def _flat(node: Node) -> str:
-    body = node.child_by_field_name("body")
-    head = packed(node, frozenset() if body is None else frozenset({body.id}))
-    return head + "".join(step.text for step in DIALECT.steps(body))

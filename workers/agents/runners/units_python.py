@@ -13,14 +13,12 @@ from typing import Final
 from workers.agents.runners.python_flow import (
     Flow,
     Function,
-    Names,
     asserting_functions,
-    identifiers,
     is_skip,
-    last_name,
     skips_in,
 )
-from workers.agents.runners.unit import Reading, Setting, Unit
+from workers.agents.runners.python_names import Names, identifiers, last_name
+from workers.agents.runners.unit import Reading, Setting, Unit, digest, shared, short
 
 MOST_BYTES: Final = 1 << 20
 _SPECIAL: Final = re.compile(
@@ -30,24 +28,60 @@ _SPECIAL: Final = re.compile(
 _BEFORE: Final = re.compile(r"set_?[uU]p(?:_?[cC]lass|_?[mM]odule|_method|_function)?|asyncSetUp|__init__")
 _FIXTURE: Final = frozenset({"fixture", "yield_fixture"})
 _PLAIN: Final = frozenset(dir(builtins))
+_PLUGINS: Final = frozenset(
+    {
+        *("cache", "capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "doctest_namespace", "monkeypatch"),
+        *(
+            "pytestconfig",
+            "pytester",
+            "record_property",
+            "recwarn",
+            "request",
+            "testdir",
+            "tmp_path",
+            "tmp_path_factory",
+        ),
+        *(
+            "tmpdir",
+            "tmpdir_factory",
+            "mocker",
+            "benchmark",
+            "event_loop",
+            "event_loop_policy",
+            "anyio_backend",
+            "faker",
+        ),
+        *("db", "client", "settings", "live_server", "transactional_db", "django_db_setup", "subtests", "respx_mock"),
+    }
+)
+"""Fixtures of pytest and of its most used plugins: one of the same name in a file stands in for them."""
 
 
-def python_units(data: bytes) -> Reading | None:
-    """Tests by name (``Class::test``) with what stands around them, or None for a file that does not parse."""
+def python_units(data: bytes, fixtures: frozenset[str] | None = None) -> Reading | None:
+    """Tests by name (``Class::test``) with what stands around them, or None for a file that does not parse.
+
+    ``fixtures``: those that the repository defines in other files; None where nobody looked, then any may be replaced.
+    """
     if len(data) > MOST_BYTES:
         return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module = ast.parse(data)
-        return _read(module)
+        return _read(module, fixtures)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 
-def _read(module: ast.Module) -> Reading:
+def fixtures_of(data: bytes) -> frozenset[str]:
+    """Names that a file (a ``conftest.py``) defines or imports, fixtures among them; empty for one that does not parse."""
+    read = python_units(data)
+    return frozenset() if read is None else frozenset(name.rpartition("::")[2] for name in read.settings)
+
+
+def _read(module: ast.Module, fixtures: frozenset[str] | None) -> Reading:
     names = _other_names(module)
-    made = _Reader(Flow(names, asserting_functions(module, names)), names)
+    made = _Reader(Flow(names, asserting_functions(module, names)), names, fixtures)
     made.body(module.body, _Place())
     return Reading(
         tests=made.tests,
@@ -87,6 +121,7 @@ class _Place:
 class _Reader:
     flow: Flow
     other: Names
+    fixtures: frozenset[str] | None
     tests: dict[str, Unit] = field(default_factory=dict)
     settings: dict[str, Setting] = field(default_factory=dict)
     special: set[str] = field(default_factory=set)
@@ -94,7 +129,7 @@ class _Reader:
 
     def body(self, body: Sequence[ast.stmt], place: _Place) -> None:
         """One module or class, or a block in either."""
-        place = replace(place, skips=(*place.skips, *self._skips_of(body)))
+        place = replace(place, skips=shared((*place.skips, *self._skips_of(body))))
         for node in body:
             self._statement(node, place)
 
@@ -121,12 +156,13 @@ class _Reader:
     def _class(self, node: ast.ClassDef, place: _Place) -> None:
         marks = [one for one in node.decorator_list if not is_skip(one, self.other)]
         inner = _Place(
-            prefix=f"{place.prefix}{node.name}::",
+            prefix=f"{short(place.prefix + node.name)}::",
             skips=(*place.skips, *(ast.dump(one) for one in node.decorator_list if is_skip(one, self.other))),
-            frame=(*place.frame, *map(ast.dump, (*node.bases, *node.keywords, *marks))),
+            frame=(digest(*place.frame, *map(ast.dump, (*node.bases, *node.keywords, *marks))),),
         )
-        for name in [one for one in self.tests if one.startswith(inner.prefix)]:
-            del self.tests[name]  # a class of the same name further up is gone
+        if place.prefix + node.name in self.settings:
+            for name in [one for one in self.tests if one.startswith(inner.prefix)]:
+                del self.tests[name]  # a class of the same name further up is gone
         self.settings[place.prefix + node.name] = Setting(f"class {inner.frame}")
         self.body(node.body, inner)
 
@@ -135,16 +171,28 @@ class _Reader:
         if node.name.startswith("test"):
             self.tests[name] = self._unit(node, place)
             return
-        marks = [last_name(one, self.other) for one in node.decorator_list]
         alone = any("autouse" in ast.dump(one) for one in node.decorator_list)
         if _SPECIAL.fullmatch(node.name) or alone or node.name.startswith("pytest_"):
-            self.special.add(name)
-        if any(one in _FIXTURE for one in marks):
-            # A fixture of this name may replace one from elsewhere, which tests name as a parameter.
             self.special.add(name)
         text = "".join(step.text for step in self.flow.steps(node.body))
         head = ast.dump(node.args) + "".join(map(ast.dump, node.decorator_list)) + type(node).__name__
         self.settings[name] = Setting(head + text)
+        for fixture in self._fixture_names(node):
+            self.settings[place.prefix + fixture] = self.settings[name]
+            if self.fixtures is None or fixture in self.fixtures | _PLUGINS:
+                # It replaces one from elsewhere, which other fixtures may name as a parameter.
+                self.special.add(place.prefix + fixture)
+
+    def _fixture_names(self, node: Function) -> Iterator[str]:
+        """What a fixture is asked for by; a plugin's where nobody can say."""
+        for mark in node.decorator_list:
+            if last_name(mark, self.other) not in _FIXTURE:
+                continue
+            keywords = mark.keywords if isinstance(mark, ast.Call) else []
+            given = [one.value for one in keywords if one.arg in {"name", None}]
+            yield from (str(one.value) if isinstance(one, ast.Constant) else "request" for one in given)
+            if not given:
+                yield node.name
 
     def _unit(self, node: Function, place: _Place) -> Unit:
         cases: list[str] = []
@@ -215,7 +263,7 @@ class _Reader:
             shield = isinstance(node, ast.Try) and number == 0
             told = f"{head} {number}"
             skips = place.skips if shield else (*place.skips, told)
-            inner = replace(place, skips=skips, around=place.around + told)
+            inner = replace(place, skips=skips, around=digest(place.around, told))
             if block:
                 self.body(block, inner)
 
