@@ -74,7 +74,7 @@ def add_human(ledger: Ledger, occasion: Occasion, said: HumanFinding) -> LedgerC
 
 
 def add_ci(ledger: Ledger, occasion: Occasion, said: CiFinding) -> LedgerChange:
-    """Adds a failing check; the same check failing again opens its finding again."""
+    """Adds a failing check; the same check failing again opens its finding again, unless a person justified it."""
     finding = LedgerFinding(
         id="",
         stage=occasion.stage,
@@ -103,7 +103,7 @@ def _added(ledger: Ledger, occasion: Occasion, finding: LedgerFinding, who: str)
     else:
         before = known.status
         added = _again(known, finding, who)
-        if added == known:
+        if added == known or (finding.source == "ci" and before == "justified" and known.by_person):
             return draft.closed()
     event = LedgerEvent(
         finding=added.id,

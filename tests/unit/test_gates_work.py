@@ -430,6 +430,7 @@ def gone(test: str) -> Change:
         ("a.test.js", "adds", "group > adds", False),
         ("a.test.js", "a::b", "a::b", True),
         ("web/a.test.js", "adds", "web/a.test.js > adds", True),
+        ("web/a.test.js", "group > adds", "web/a.test.js > group > adds", True),
         ("web/a.test.js", "adds", "/w/web/a.test.js > adds", True),
         ("web/a.test.js", "adds", "/w/myweb/a.test.js > adds", False),
         ("web/a.test.js", "adds", "web/a.test.js > adds more", False),

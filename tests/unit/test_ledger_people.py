@@ -125,3 +125,14 @@ def test_a_check_that_fails_again_belongs_to_the_stage_that_it_failed_in() -> No
     assert open_ids(ledger) == ()
     (again,) = add_ci(ledger, AT_3, failing).ledger.findings
     assert (again.status, again.stage) == ("open", "code")
+
+
+def test_what_a_person_justified_a_person_opens_again_and_no_check() -> None:
+    failing = CiFinding("test", "The check test ended failure", "it fails")
+    ledger = add_ci(add_human(Ledger(), AT_1, ASKED).ledger, AT_1, failing).ledger
+    for name in ("F1", "F2"):
+        ledger = justify(ledger, AT_1, name, "ana", "so be it").ledger
+    change = add_ci(ledger, AT_2, failing)
+    assert (change.ledger, change.events) == (ledger, ())
+    (again, _) = add_human(ledger, AT_2, ASKED).ledger.findings
+    assert (again.status, again.by_person, again.settled_by) == ("open", False, "")
