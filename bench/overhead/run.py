@@ -47,7 +47,7 @@ def covered(spans: list[tuple[float, float]]) -> float:
 
 def measure(topology: TopologyName) -> dict[str, float]:
     """One demo."""
-    runner = Runner(bundled(), topology)
+    runner = Runner(bundled(), topology, in_step=False)
     report: dict[str, Any] = runner.run()
     if report["state"] != "in_review":
         raise SystemExit(f"bench/overhead: the demo ended in {report['state']}: {report['problem']}")

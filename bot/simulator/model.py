@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -97,6 +98,8 @@ class ScriptedModel:
         self._violations: list[str] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.before_reply: Callable[[], None] = lambda: None
+        """Called before each reply is sent."""
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="scripted-model", daemon=True
@@ -304,6 +307,7 @@ def _handler(model: ScriptedModel) -> type[BaseHTTPRequestHandler]:
             self._write(_error(404, f"there is no GET {self.path}"))
 
         def _write(self, sent: _Sent) -> None:
+            model.before_reply()
             model.wait(sent.delay_s)
             if sent.disconnect:
                 self.close_connection = True

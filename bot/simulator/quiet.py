@@ -35,6 +35,11 @@ def is_quiet(run: r.Run | None, tx: Transaction) -> bool:
     return (stopped or not any(others)) and _rows_done(tx, run) and not _busy(tx, run)
 
 
+def has_landed(run: r.Run, tx: Transaction) -> bool:
+    """Whether everything that the run has to show of its states so far is shown."""
+    return _rows_done(tx, run) and not _is_due(run)
+
+
 def is_over(run: r.Run | None) -> bool:
     """Whether the run is in an end, which nothing leaves."""
     return run is not None and run.state in ENDS
@@ -55,12 +60,15 @@ def _rows_done(tx: Transaction, run: r.Run) -> bool:
 
 def _busy(tx: Transaction, run: r.Run) -> bool:
     """Whether something can still move the run: a job, a wish or claim that is not held up, or a wake-up that is due."""
-    due = 0 < run.wakes_at <= int(time.time() * 1000)
     if run.state in ENDS:
         # What an ended run still has to show is staged when it wakes.
-        return due
+        return _is_due(run)
     if run.paused or tx.journal.stopped(repository_id=run.repository_id, run_id=run.id):
         return False
     if any(job.state in {"running", "queued"} for job in tx.jobs.of_run(run.id)):
         return True
-    return bool(run.known.get("wish") or run.known.get("claims")) or due
+    return bool(run.known.get("wish") or run.known.get("claims")) or _is_due(run)
+
+
+def _is_due(run: r.Run) -> bool:
+    return 0 < run.wakes_at <= int(time.time() * 1000)

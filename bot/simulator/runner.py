@@ -24,7 +24,7 @@ from bot.simulator.github.people import NothingThere
 from bot.simulator.github.server import SimulatedGitHub
 from bot.simulator.model import SCRIPTED_MODEL, ScriptedModel
 from bot.simulator.people_acting import perform
-from bot.simulator.quiet import has_lost, is_over, is_quiet, may_act
+from bot.simulator.quiet import has_landed, has_lost, is_over, is_quiet, may_act
 from bot.simulator.repo_source import RepoFiles
 from bot.simulator.report import Outcome, build_report, pull_diff
 from bot.simulator.scenario import DEFAULT_BRANCH, Scenario, ScenarioError
@@ -37,6 +37,8 @@ CONFIG_PATH: Final = ".github/conductor.yml"
 LIVE_URL: Final = "https://api.anthropic.com"
 STUCK_S: Final = 2.0
 """So long nothing is due: then nothing comes by itself any more, and the rest of the seconds is not waited for."""
+LANDS_S: Final = 1.0
+"""How long the model waits at most for what is to land: a fault may hold it back for longer."""
 SETTABLE: Final = frozenset({"pacing_ms", "lease_ms", "tick_ms", "threads", "cache_bytes", "public_url", "model_name"})
 
 
@@ -51,6 +53,8 @@ class _Silent:
 class Runner:
     """One scenario's run. ``watch`` is called after every look at the records, for live views; ``decide`` may put another
     act in an act's place when its moment has come (the demo's question). ``more_faults``: of GitHub's, beyond those that a scenario can say.
+    ``in_step``: the model replies when what the run shows people has landed; else the machine's speed would decide which
+    edits of a comment are left out, and no two reports were the same.
     ``diff`` is what the pull request changed, ``log`` all that the App's processes wrote, at the end.
     """
 
@@ -59,6 +63,7 @@ class Runner:
     watch: Callable[[Transaction, r.Run | None], None] = lambda _tx, _run: None
     decide: Callable[[a.AnyAct, SimulatedGitHub], a.AnyAct] = lambda act, _github: act
     more_faults: Sequence[Fault] = ()
+    in_step: bool = True
     diff: str = ""
     log: str = ""
     _end: float = 0.0
@@ -93,6 +98,9 @@ class Runner:
             github.webhook_url = f"{topology.url}/webhooks/github"
             storage = SqlStorage(topology.database_url, _Silent())
             stack.callback(storage.close)
+            if model is not None and self.in_step:
+                model.before_reply = lambda: self._let_land(storage)
+                stack.callback(setattr, model, "before_reply", lambda: None)
             self._end = time.monotonic() + self.scenario.until.seconds
             try:
                 outcome.reached = self._play(github, topology, storage)
@@ -216,6 +224,15 @@ class Runner:
                 return False
             time.sleep(POLL_S)
         return False
+
+    def _let_land(self, storage: SqlStorage) -> None:
+        end = time.monotonic() + LANDS_S
+        while time.monotonic() < end:
+            with storage.read() as tx:
+                run = self._newest(tx)
+                if run is None or has_landed(run, tx):
+                    return
+            time.sleep(0.01)
 
     def _newest(self, tx: Transaction) -> r.Run | None:
         runs = tx.runs.recent(limit=1)
