@@ -35,11 +35,16 @@ class ServiceError(RuntimeError):
 
 
 def free_port() -> int:
-    """Returns a TCP port on 127.0.0.1 that is free now; the caller must cope with losing the race for it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A TCP port on 127.0.0.1 that is free now, below those that systems give to connections, which come by the hundred.
+
+    Raises ServiceError when a thousand were taken.
+    """
+    for _ in range(1_000):
+        port = 12_000 + secrets.randbelow(20_000)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise ServiceError("no port of 127.0.0.1 between 12000 and 32000 was free: end what holds them and try again")
 
 
 def end_process(process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM) -> None:
