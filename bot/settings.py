@@ -84,10 +84,10 @@ class Settings(BaseModel):
             ("model-key", self.model_key),
         )
         urls = (("database-password", self.database_url), ("broker-password", self.broker_url))
-        passwords = ((kind, urlsplit(url).password or "") for kind, url in urls)
+        passwords = ((kind, unquote(urlsplit(url).password or "")) for kind, url in urls)
         return {
             **{kind: value.get_secret_value() for kind, value in pairs if value is not None},
-            **{kind: unquote(password) for kind, password in passwords if len(password) >= 12},
+            **{kind: password for kind, password in passwords if len(password) >= 12},
         }
 
 

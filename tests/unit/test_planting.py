@@ -228,7 +228,7 @@ def test_a_test_file_that_changes_its_runner_is_asked_about_its_tests_as_well() 
     [
         ("customer", "import pytest\n\n\n@pytest.fixture\ndef db():\n    return 1\n", ()),
         ("db", "import pytest\n\n\n@pytest.fixture\ndef db():\n    return 1\n", ("db",)),
-        ("client", "pytest_plugins = ['tests.more']\n", ("client",)),
+        ("customer", "pytest_plugins = ['tests.more']\n", ("customer",)),
     ],
 )
 def test_a_new_fixture_weakens_where_it_may_replace_another(
