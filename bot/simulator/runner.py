@@ -194,7 +194,11 @@ class Runner:
                 run = self._newest(tx)
                 if not may_act(run, tx, act.when):
                     return self._arrived(run, tx)
-            perform(github, self.decide(act, github), self.scenario.pushed.get(position, {}))
+            asked = time.monotonic()
+            decided = self.decide(act, github)
+            # A person may take their time: it is not the scenario's.
+            self._end += time.monotonic() - asked
+            perform(github, decided, self.scenario.pushed.get(position, {}))
         self._waits_for = ""
         wanted = self.scenario.until.state
         reached = self._until(github, topology, storage, lambda run, _tx: run is not None and run.state in wanted)

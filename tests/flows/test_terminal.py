@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -64,12 +66,18 @@ def test_a_bad_scenario_ends_with_2_and_a_report(tmp_path: Path, broken: dict[st
     assert {"state", "transitions", "github", "outbox", "ledger", "violations", "audit"} <= found.keys()
 
 
-def test_who_says_no_at_the_question_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_says_no_at_the_question_after_hours_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+    thought = 0.0
 
     def answer(_console: Console, prompt: str) -> str:
+        nonlocal thought
+        thought += 7_200
         asked.append(prompt)
         return "n"
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + thought, sleep=time.sleep)
+    monkeypatch.setattr("bot.simulator.runner.time", clock)
 
     monkeypatch.setattr(Console, "input", answer)
     scenario = parse_scenario(yaml.safe_dump(calc(APPROVE)), Path("calc.yml"))
