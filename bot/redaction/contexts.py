@@ -1,111 +1,25 @@
-"""Secrets known by where they stand: after a secret's name, in a URL, in files that hold logins, between PEM markers."""
+"""Secrets known by where they stand: in a URL, a header, a command line, a call that logs in, or between PEM markers."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from bot.redaction.placeholders import entropy, is_placeholder, looks_random
-from bot.redaction.rules import Found, Places, Rule, matches_at
+from bot.redaction.placeholders import is_example, is_placeholder, looks_issued, looks_random
+from bot.redaction.rules import Found, Places, Rule
+from bot.redaction.values import Name, is_secret_value
 
 PRIVATE_KEY: Final = "private-key"
-ASSIGNED_KINDS: Final = ("password", "assigned-secret")
-
-_NAMES: Final = (
-    r"pass(?:word|wd|phrase|code)|pwd|secret|token|credential|api[_-]?key|access[_-]?key|auth[_-]?key|private[_-]?key|"
-    r"(?:encryption|signing|master|session|account|shared|license|service)[_-]?key|client[_-]?secret|"
-    r"connection[_-]?string|webhook[_-]?url"
-)
-_OWNERS: Final = (
-    "api",
-    "access",
-    "auth",
-    "private",
-    "encryption",
-    "signing",
-    "master",
-    "session",
-    "account",
-    "shared",
-    "license",
-    "service",
-)
-_SIGNS: Final = ("", "_", "-")
-ASSIGNED_WORDS: Final = (
-    "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential",
-    *(f"{owner}{sign}key" for owner in _OWNERS for sign in _SIGNS),
-    *(f"client{sign}secret" for sign in _SIGNS),
-    *(f"connection{sign}string" for sign in _SIGNS),
-    *(f"webhook{sign}url" for sign in _SIGNS),
-)  # fmt: skip
 PRIVATE_KEY_WORD: Final = "private key"
-# A name that says what is said about a secret, not the secret.
-_ABOUT: Final = re.compile(
-    r"(?i)[_.-]?(?:name|id|ids|file|path|url|uri|type|kind|ref|arn|length|len|size|field|header|prefix|policy|expiry|"
-    r"expires?|ttl|count|limit|limits|version|format|manager|provider|store|class|hint|label|regex|pattern|min|max|rotation|endpoint)s?$"
-)
-_ASSIGNED: Final = re.compile(
-    r"(?i)("
-    + _NAMES
-    + r")([A-Za-z0-9_.-]{0,30})[\"'`\]]{0,2}(?:[ \t]{0,4}:[ \t]{0,4}[A-Za-z_\[\].|]{1,30}(?=[ \t]{0,4}=))?"
-    r"[ \t]{0,8}(=>|:=|={1,3}|:|>)[ \t]{0,8}"
-    r"(?:[bfru]{0,2}\"([^\"\r\n]{4,256})\"|[bfru]{0,2}'([^'\r\n]{4,256})'|`([^`\r\n]{4,256})`|([^\s\"'`,;<>(){}\[\]]{4,256}))"
-)
-_PASSWORD: Final = re.compile(r"(?i)pass|pwd")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)*(?:\(.*)?")
-# Letters and digits in one word, as no variable for a password is called.
-_PASSWORD_WORD: Final = re.compile(
-    r"(?i)(?!pass|pwd|pw\d|user|param|arg|field|value|input|hash|sha|md5|base|utf|bcrypt|argon|pbkdf|ripemd)[a-z]*\d[a-z0-9]*"
-)
-# A digit, or a sign that neither names nor paths are made of.
-_UNWORDLY: Final = re.compile(r"[^A-Za-z_./ -]")
-_SENTENCE: Final = re.compile(r"[A-Za-z]+(?:[ ,][A-Za-z']*){2,}[.!?:]?")
 _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END: Final = "-----END"
 _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s:,\\-]{0,20000}")
 _PEM_LONGEST: Final = 20_000
-_PUTTY: Final = re.compile(r"Private-Lines: \d{1,4}\r?\n([A-Za-z0-9+/=\r\n]{1,10000})")
-
-
-def assignments(text: str, places: Places) -> Iterator[Found]:
-    """Finds values assigned to a secret's name, where the value is no placeholder, code or plain word."""
-    for match in matches_at(_ASSIGNED, text, ASSIGNED_WORDS, places):
-        group = next(number for number in (4, 5, 6, 7) if match[number] is not None)
-        quoted = group != 7
-        value = match[group] if quoted else match[group].rstrip(":.")
-        after = text[match.end() : match.end() + 2]
-        if (match[2] and _ABOUT.search(match[2])) or (match[3] == ">" and after != "</"):
-            continue
-        if not quoted and after.startswith(("(", "[")):
-            continue  # a call or a subscript: code that fetches the secret
-        if _is_secret_value(value, password=_PASSWORD.match(match[1]) is not None, quoted=quoted):
-            kind = ASSIGNED_KINDS[0 if _PASSWORD.match(match[1]) else 1]
-            yield Found(kind, match.start(group), match.start(group) + len(value))
-
-
-def _is_secret_value(value: str, *, password: bool, quoted: bool) -> bool:
-    if is_placeholder(value) or value.count(" ") >= 3 or _SENTENCE.fullmatch(value):
-        return False
-    if not quoted and _IDENTIFIER.fullmatch(value) and not looks_random(value, least_length=16, least_bits=3.3):
-        return password and len(value) >= 6 and _PASSWORD_WORD.fullmatch(value) is not None
-    if password:
-        return (
-            len(value) >= 6
-            and _UNWORDLY.search(value) is not None
-            and not value.startswith(("/", "./", "http://", "https://"))
-        )
-    if (
-        value.startswith(("/", "./", "../"))
-        and "/" in value[2:]
-        and not looks_random(value, least_length=40, least_bits=4.2)
-    ):
-        return False
-    return looks_random(value, least_length=16, least_bits=3.0) or (
-        len(value) >= 20 and entropy(value) >= 3.9 and " " not in value
-    )
+_PEM_EXAMPLE: Final = re.compile(r"[^A-Za-z0-9+/]*(?:[A-Za-z]{0,20}\.{3}|<|\{\{|\$|%s|\[|xxx|\*\*\*|\"|'|`|$)")
+_PUTTY: Final = r"Private-Lines: \d{1,4}\r?\n((?:[A-Za-z0-9+/=]{1,100}\r?\n){0,300}[A-Za-z0-9+/=]{1,100})(?=\r?\n|\Z)"
 
 
 def private_keys(text: str, places: Places) -> Iterator[Found]:
@@ -124,7 +38,18 @@ def private_keys(text: str, places: Places) -> Iterator[Found]:
         else:
             body = _PEM_BODY.match(text, begin.end())
             position = body.end() if body is not None else begin.end()
-        yield Found(PRIVATE_KEY, begin.start(), position)
+        if _is_key_material(text[begin.end() : min(position, ending, begin.end() + 200)]):
+            yield Found(PRIVATE_KEY, begin.start(), position)
+
+
+def _is_key_material(body: str) -> bool:
+    """Whether what follows the marker begins like a key, not like a mention of the marker or a mask."""
+    shown = re.sub(r"\\[nrt]|\s|[\"'+,]", "", body)
+    return (
+        len(shown) >= 16
+        and re.match(r"[^A-Za-z0-9+/]*[A-Za-z0-9+/=:-]{16}", shown) is not None
+        and _PEM_EXAMPLE.match(shown) is None
+    )
 
 
 def _login(value: str) -> bool:
@@ -133,22 +58,100 @@ def _login(value: str) -> bool:
         decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):
         return False
-    name, colon, password = decoded.partition(b":")
-    return bool(name and colon and password) and not is_placeholder(password.decode("utf-8", "replace"))
+    name, colon, password = decoded.decode("utf-8", "replace").partition(":")
+    return (
+        bool(name and colon and password)
+        and decoded.isascii()
+        and password.isprintable()
+        and not is_placeholder(password)
+    )
 
 
 def _password(value: str) -> bool:
-    return not is_placeholder(value)
+    return not is_placeholder(value) and not value.startswith(("{", "$", "<", "%", "["))
+
+
+def _hash(value: str) -> bool:
+    return not is_example(value)
+
+
+def _npm_password(value: str) -> bool:
+    return _password(value) and _CODE_NAME.match(value) is None
+
+
+def _argument(value: str) -> bool:
+    return _literal(value) and not value.startswith("-") and value.lower() not in _PROSE
+
+
+def _literal(value: str) -> bool:
+    """A password in a place where one must stand."""
+    return not is_placeholder(value) and is_secret_value(_A_PASSWORD, value, quoted=True, weak=False)
+
+
+_A_PASSWORD: Final = Name("", password=True)
 
 
 def _bearer(value: str) -> bool:
     return not is_placeholder(value) and looks_random(value, least_length=16, least_bits=3.0)
 
 
+def _header(value: str) -> bool:
+    return _bearer(value) and looks_issued(value)
+
+
 def _user_token(value: str) -> bool:
     return not is_placeholder(value) and looks_random(value, least_length=20, least_bits=3.2)
 
 
+def _url_password(value: str) -> bool:
+    return not (
+        is_placeholder(value)
+        or (value.isdigit() and len(value) < 4)
+        or value.startswith(("//", "$", "%", "+", "[", "{"))
+        or _SHOUTED.fullmatch(value)
+    )
+
+
+def _slashed_password(value: str) -> bool:
+    return _PORT.match(value) is None and _url_password(value) and _literal(value)
+
+
+def _told(value: str) -> bool:
+    return _argument(value) and _CODE_NAME.match(value) is None
+
+
+def _connection_password(value: str) -> bool:
+    return _password(value) and re.search(r"[()*^\s]", value) is None
+
+
+def _not_ids(value: str) -> bool:
+    return _password(value) and not value.isdigit() and not value.startswith((":", "-"))
+
+
+_SHOUTED: Final = re.compile(r"[A-Z_]*(?:PASS|PWD|PW|SECRET|TOKEN|KEY|CRED)[A-Z_]*")
+_CODE_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Za-z_][\w.]*[(\[]|[A-Za-z_]+$")
+_PROSE: Final = frozenset(
+    {
+        "options",
+        "option",
+        "argument",
+        "arguments",
+        "flag",
+        "flags",
+        "parameter",
+        "parameters",
+        "and",
+        "or",
+        "is",
+        "for",
+        "with",
+        "from",
+        "in",
+        "on",
+        "to",
+    }
+)
+_PORT: Final = re.compile(r"\d{1,5}(?:/|$)")
 _QUERY_NAMES: Final = (
     "access_token",
     "api_key",
@@ -163,21 +166,48 @@ _QUERY_NAMES: Final = (
     "sig",
 )
 _QUERY_WORDS: Final = tuple(f"{sign}{name}=" for sign in "?&#" for name in _QUERY_NAMES)
+_STRING: Final = r"[\"']([^\"'\r\n]{1,128})[\"']"
+_FIRST: Final = r"[ \t]{0,4}[\"'][^\"'\r\n]{1,200}[\"'],\s{0,8}"
+_NAMED_FIRST: Final = r"[ \t]{0,4}(?:[\"'][^\"'\r\n]{1,200}[\"']|[\w.]{1,60}),\s{0,8}"
+
+
+def _rule(
+    kind: str, pattern: str, words: tuple[str, ...], secret: Callable[[str], bool], *, group: int = 1, before: int = 0
+) -> Rule:
+    return Rule(kind, re.compile(pattern), frozenset(words), group, secret, before)
+
 
 CONTEXT_RULES: Final[tuple[Rule, ...]] = (
-    Rule("url-password", re.compile(r"://[^\s/?#\"'<>@:]{0,128}:([^\s/\"'<>@]{1,256})@(?=[\w\[$%])"), ("://",), 1, _password),
-    Rule("url-token", re.compile(r"://([A-Za-z0-9_.~-]{20,256})@(?=[\w\[])"), ("://",), 1, _user_token),
-    Rule("url-token", re.compile(r"(?i)[?&#](?:access_token|api_?key|auth|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})"), _QUERY_WORDS, 1, _bearer),
-    Rule("basic-auth", re.compile(r"(?i)basic[ \t]{1,4}([A-Za-z0-9+/]{6,512}={0,2})"), ("basic",), 1, _login),
-    Rule("basic-auth", re.compile(r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})"), ("_auth", '"auth', "'auth"), 1, _login),
-    Rule("bearer-token", re.compile(r"(?i)(?:bearer|authorization:[ \t]{0,4}token)[ \t]{1,4}([A-Za-z0-9._~+/-]{16,4000}=*)"), ("bearer", "authorization:"), 1, _bearer),
-    Rule("npm-token", re.compile(r"(?i)(?<![A-Za-z0-9])_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})"), ("_auth", "_password"), 1, _password),
-    Rule("netrc-password", re.compile(r"(?i)login[ \t\r\n]{1,8}\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})"), ("login",), 1, _password),
-    Rule("config-password", re.compile(r"(?im)^[ \t]{0,40}(?:(?:export|set|env|arg)[ \t]{1,4})?[\w.-]{0,40}(?:password|passwd|pwd)[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'#<>(){}\[\],;]{6,256})[ \t]{0,8}\r?$"), ("password", "passwd", "pwd"), 1, lambda value: _is_secret_value(value, password=True, quoted=True), inside=True),
-    Rule("connection-string", re.compile(r"(?i)(?:;|\")[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n]{1,256})"), ("password", "pwd"), 1, _password, inside=True),
-    Rule("command-password", re.compile(r"(?:^|[\s\"'])(?:-u|--user)[ =]{1,4}[\"']?[^\s:\"'/]{1,64}:([^\s\"']{3,256})"), ("-u ", "-u=", "--user"), 1, _password, inside=True),
-    Rule("command-password", re.compile(r"(?i)--(?:password|passwd|token|api-key|secret|client-secret)[ =]{1,4}[\"']?([^\s\"']{6,256})"), ("--password", "--passwd", "--token", "--api-key", "--secret", "--client-secret"), 1, lambda value: _is_secret_value(value, password=True, quoted=True)),
-    Rule("password-hash", re.compile(r"\$(?:apr1|2[abxy]|1|5|6|y|7|gy|argon2(?:id|i|d))\$[./A-Za-z0-9$,=+-]{20,300}"), ("$apr1$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$7$", "$gy$", "$argon2"), 0, _password),
-    Rule("password-hash", re.compile(r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{26,120}={0,2}"), ("{sha", "{ssha"), 0, _password),
-    Rule("private-key", _PUTTY, ("private-lines",), 1, _password),
+    _rule("url-password", r"://[^\s/?#\"'<>@:]{0,128}:([^\s/\"'<>@]{1,256})@(?=[\w\[$%])", ("://",), _url_password),
+    _rule("url-password", r"://[^\s/?#\"'<>@:]{1,128}:([^\s\"'<>@]{1,128})@(?=[\w.-]{1,100}(?::\d{1,5})?(?:[/\"'\s?]|$))", ("://",), _slashed_password),
+    _rule("url-token", r"://([A-Za-z0-9_.~-]{20,256})@(?=[\w\[])(?![\w.-]{0,60}sentry)", ("://",), _user_token),
+    _rule("url-token", r"(?i)[?&#](?:access_token|api_?key|auth|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})", _QUERY_WORDS, _bearer),
+    _rule("basic-auth", r"(?i)basic[ \t]{1,4}([A-Za-z0-9+/]{6,512}={0,2})", ("basic ", "basic\t"), _login),
+    _rule("basic-auth", r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})", ("_auth", '"auth', "'auth"), _login),
+    _rule("bearer-token", r"(?i)(?:bearer|authorization[\"']?:[ \t]{0,4}[\"']?token|\btoken)[ \t]{1,4}(?:token=)?[\"']?([A-Za-z0-9._~+/-]{16,4000}=*)", ("bearer ", "authorization", "'token ", '"token '), _bearer),
+    _rule("bearer-token", r"(?i)(?:x-[a-z-]{0,30}(?:api-?key|token|auth|key|secret)|api-?key|authorization|private-token)[\"']?[:,][ \t]{0,4}[\"']?([A-Za-z0-9._~+/=-]{16,400})", ("x-", "authorization", "apikey:", "api-key:", "private-token"), _header),
+    _rule("npm-token", r"(?i)(?<![A-Za-z0-9])_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})", ("_auth", "_password"), _npm_password),
+    _rule("login-password", r"(?i)\b(?:user(?:name)?|login|e-?mail|account|id)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[^\s,;]{1,64}[ \t]{0,4}[,;/|&]?[ \t]{0,4}(?:and[ \t])?(?:the[ \t])?(?:password|passwd|pass|pwd|pw)[ \t]{0,2}[:=][ \t]{0,2}([^\s,;\"'`)]{4,64})", ("password", "passwd", "pass:", "pwd:", "pw:"), _told, before=100),
+    _rule("config-password", r"(?i)(?:proxy_set_header[ \t]{1,8}\S{0,40}(?:key|token|auth\w{0,20}|secret)[ \t]{1,8}|set[ \t]{1,4}\$\w{0,40}(?:key|token|secret|password)[ \t]{1,8})[\"']?(?:bearer |basic )?([^\s\"';$]{8,256})[\"']?;", ("proxy_set_header", "set $"), _header),
+    _rule("config-password", r"(?:PASSWORD|PASSWD|SECRET|TOKEN|_KEY):?-([^\s{}$\"']{4,256})\}", ("password:-", "passwd:-", "secret:-", "token:-", "_key:-", "password-", "secret-", "token-"), _told),
+    _rule("netrc-password", r"(?i)login[ \t\r\n]{1,8}\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})", ("login",), _password),
+    _rule("connection-string", r"(?i)(?:;|[\"'>=])[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n<]{1,256})", ("password", "pwd"), _connection_password, before=5),
+    _rule("config-password", r"(?i)(?:requirepass|masterauth|rootpw|bindpw|ldap_?bind_?password)[ \t]{1,8}[\"']?([^\s\"'#]{4,128})[\"']?[ \t]{0,8}(?:\r?\n|$)", ("requirepass ", "masterauth ", "rootpw ", "rootpw\t", "bindpw ", "bindpassword "), _literal),
+    _rule("config-password", r"(?i)env[ \t]{1,4}[a-z_]{0,40}(?:passw(?:or)?d|pwd|secret|token|_key)[ \t]{1,4}[\"']?([^\s\"'#$&|;]{4,256})[\"']?[ \t]{0,8}(?:\\?\r?\n|$)", ("env ",), _literal),
+    _rule("connection-string", r"(?i)(?:host|dbname|user|port|sslmode)=[^\s\"',]{1,128}[ \t]{1,4}(?:\w{1,20}=[^\s\"',]{1,128}[ \t]{1,4}){0,6}password=([^\s\"',)]{1,128})", ("host=", "dbname=", "user="), _password),
+    _rule("command-password", r"(?:-u|--user|--proxy-user)[ =]{0,4}[\"']?[^\s:\"'/$]{1,64}:([^\s\"'$]{3,256})", ("-u ", "-u=", "--user ", "--user=", "--proxy-user"), _not_ids),
+    _rule("command-password", r"(?i)(?<![\w-])--?(?:[a-z-]{0,20}(?:password|passwd|token|api-key|apikey|secret|client-secret|passphrase|access-key|secret-key)|pass|pwd)(?:[ =]{1,4})[\"']?((?:[A-Za-z]{4,64}(?=[\"']|[ \t]{0,4}(?:[\\\\\r\n|>;&-]|$))|(?![A-Za-z]{1,64}(?:[ \t]|$))[^\s\"'`,;)\]}|&<>]{4,256}))", ("password ", "passwd ", "token ", "api-key ", "apikey ", "secret ", "passphrase ", "-key ", "-pass ", "-pwd ", "--token=", "--secret=", "-token=", "-secret=", "password="), _argument, before=24),
+    _rule("command-password", r"(?:mysql|mysqldump|mysqladmin|mariadb)[^\r\n|;&]{0,200}[ \t]-p([^\s\"'`$&|;-][^\s\"'`&|;]{2,128})", ("mysql -", "mysql --", "mysqldump -", "mysqladmin -", "mariadb -", "mysql <"), _not_ids),
+    _rule("command-password", r"(?:sshpass[ \t]{1,4}-p|redis-cli[^\r\n|;&]{0,100}[ \t]-a|-passin[ \t]{1,4}pass:|-passout[ \t]{1,4}pass:|-storepass|-keypass|-P)[ \t]{0,4}[\"']?([^\s\"'$-][^\s\"']{3,128})", ("sshpass", "redis-cli", "-passin", "-passout", "-storepass", "-keypass"), _literal),
+    _rule("command-password", r"[\"' ][\w.-]{1,32}:([^\s\"':]{4,128})[\"']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo )?chpasswd", ("chpasswd",), _literal, before=190),
+    _rule("command-password", r"(?i)(?:ConvertTo-SecureString|net user \S{1,64})[ \t]{1,4}(?:-String[ \t]{1,4})?[\"']?([^\s\"'-][^\s\"']{3,128})", ("convertto-securestring", "net user "), _literal),
+    _rule("login-password", r"(?i)(?:(?:create|alter)\s{1,4}user|grant\s)[^;\r\n]{0,300}?identified (?:with \S{1,40} )?by (?:password )?" + _STRING, ("create user", "alter user", "grant "), _password),
+    _rule("login-password", r"(?i)(?:user|role)[ \t]{1,4}\S{1,64}[ \t]{1,4}(?:with[ \t]{1,4})?(?:(?:login|superuser|encrypted)[ \t]{1,4}){0,3}password[ \t]{1,4}" + _STRING, ("user ", "role "), _password),
+    _rule("login-password", r"(?i)getconnection\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("getconnection(",), _password),
+    _rule("login-password", r"(?i)(?:mysqli?(?:_connect)?|mysqli_real_connect|pymysql\.connect|MySQLdb\.connect|PDO)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("mysqli(", "mysql_connect(", "mysqli_connect(", "pymysql.connect(", "mysqldb.connect(", "pdo("), _password),
+    _rule("login-password", r"(?i)(?:\.login|wifi\.begin|basic_?auth|passwordauthentication|usernamepasswordcredentials|usernamepasswordtoken|networkcredential|plain_?auth|\.authenticate|auth[ \t]?=[ \t]?|\.auth|basiccredentials)\(" + _FIRST + _STRING, (".login(", "wifi.begin(", "basicauth(", "basic_auth(", "passwordauthentication(", "usernamepasswordcredentials(", "usernamepasswordtoken(", "networkcredential(", "plainauth(", ".authenticate(", "auth=(", "auth = (", ".auth(", "basiccredentials("), _literal),
+    _rule("password-hash", r"\$(?:apr1|2[abxy]|1|5|6|y|7|gy|argon2(?:id|i|d)|P|H|pbkdf2(?:-sha\d{1,3})?|scrypt)\$[./A-Za-z0-9$,=+-]{20,300}", ("$apr1$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$7$", "$gy$", "$argon2", "$p$", "$h$", "$pbkdf2", "$scrypt$"), _hash, group=0),
+    _rule("password-hash", r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{26,120}={0,2}", ("{sha", "{ssha"), _hash, group=0),
+    _rule("password-hash", r"(?:pbkdf2_sha\d{1,3}|pbkdf2:sha\d{1,3}(?::\d{1,7})?|bcrypt_sha256|scrypt:\d{1,6}:\d:\d)\$[A-Za-z0-9+/=$._-]{30,300}", ("pbkdf2_sha", "pbkdf2:sha", "bcrypt_sha256$", "scrypt:"), _hash, group=0),
+    _rule("private-key", _PUTTY, ("private-lines",), _password),
 )  # fmt: skip

@@ -5,64 +5,70 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import Final
 
+
+def vocabulary(words: str) -> frozenset[str]:
+    """A set of words, from one text with white space between them."""
+    return frozenset(words.split())
+
+
 _REFERENCE: Final = re.compile(
-    r"<[^<>]*>|\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*|\{\{.*\}\}|\{[A-Za-z_][\w.]*\}|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|\[[^\[\]]*\]|@[\w.]+@",
+    r"<[^<>]*>|&lt;.*&gt;|\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*(?:(?:->|\.|\[)[\w'\"\].>-]*)?|\{\{.*\}\}|\{[A-Za-z_0-9]?[\w.]*\}"
+    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%[-+0-9.]{0,5}[a-zA-Z]|\[[^\[\]]*\]|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|!\w+( .*)?",
     re.DOTALL,
 )
-_CODE: Final = re.compile(
-    r"(?:os\.environ|process\.env|env\.|ENV\[|getenv|secrets\.|vars\.|var\.|config\.|settings\.|self\.|this\.)"
+_TEMPLATE: Final = re.compile(
+    r"\$\{|\{\{|\}\}|#\{|<%|%>|\$\(|\{%|%\(\w+\)|\$\[|@\{|\\\(|%s|\{\d?\}|<[A-Za-z][\w .:|-]*>|\.\.\.|\u2026|\u2022\u2022"
 )
-_WORDS: Final = (
-    "example",
-    "changeme",
-    "change-me",
-    "change_me",
-    "placeholder",
-    "redacted",
-    "dummy",
-    "your-",
-    "your_",
-    "yourpassword",
-    "insert-",
-    "insert_",
-    "replace-",
-    "replace_",
-    "replaceme",
-    "todo",
-    "xxxx",
-    "****",
-    "....",
-    "notasecret",
-    "not-a-secret",
-    "not_a_secret",
+_CODE: Final = re.compile(
+    r"(?:os\.|process\.|env\.|ENV\[|getenv|secrets\.|vars\.|var\.|local\.|data\.|config\.|settings\.|self\.|this\.|params\.|request\.|module\.)"
+)
+_WORDS: Final = re.compile(
+    r"example|change.{0,3}me|changethis|change.this|change.in|changeit|placeholder|redacted|dummy|insert[-_ ]|replace[-_ ]?(?:me|with|this|by)|replace_"
+    r"|todo|fixme|xxxx|\*\*\*|not-?_?a-?_?(?:real|secret|valid|key)|(?:^|[^a-z])(?:your|sua|seu|tu|votre|dein|my)[-_ ](?:.*[-_ ])?(?:pass|pwd|secret|token|key|api|senha|chave|client|access|auth|db|user|app|super)"
+    r"|your(?:-|_| |$|password|secret|token|key|api|user|own|pass)|(?:pass|secret|token|key|value|code)[-_ ]?(?:goes[-_ ])?here(?:$|[^a-z])|fill[-_ ]?(?:in|me)|enter[-_ ]|-?\bto[-_ ]be[-_]|some[-_](?:secret|password|token|key|api)|(?:sample|fake|mock|invalid|bogus)[-_ ]|[-_ ](?:sample|fake|mock)$|senha$"
 )
 _PLAIN_WORDS: Final = frozenset(
     {
-        "password", "passwd", "passphrase", "secret", "token", "username", "string", "undefined", "required", "optional",
-        "disabled", "enabled", "default", "sensitive", "plaintext", "encrypted", "p4ssw0rd", "pass", "user", "none", "null",
+        "password", "passwd", "passphrase", "passcode", "secret", "token", "username", "string", "undefined", "required", "optional",
+        "disabled", "enabled", "default", "sensitive", "plaintext", "encrypted", "p4ssw0rd", "pass", "pwd", "user", "none", "null", "nil",
+        "true", "false", "yes", "no", "text", "hidden", "empty", "blank", "unset", "unknown", "invalid", "missing", "value", "key", "apikey",
+        "api_key", "api-key", "test", "testing", "foo", "bar", "baz", "foobar", "foobared", "define", "same-origin", "include", "omit", "textarea", "files", "compat", "files systemd", "sample", "fake", "mock", "basic", "bearer", "digest", "prompt",
+        "varchar", "boolean", "integer", "number", "object", "array", "any", "char", "bool", "str", "bytes", "int", "float", "void", "auto", "manual", "inherit", "input",
+        "field", "label", "name", "type", "email", "login", "forgot", "reset", "error", "warning", "danger", "success", "info", "primary", "ignore",
+        "ignored", "generated", "random", "masked", "removed", "hunter", "static", "readonly", "public", "private", "internal", "external", "confidential",
+        "credentials", "credential", "oauth", "oauth2", "jwt", "session", "cookie", "header", "query", "body", "path", "file", "keychain", "vault", "env", "environment",
+        "utf-8", "utf8", "utf-16", "ascii", "latin1", "latin-1", "iso-8859-1", "base64", "hex", "unicode", "plain", "md5", "sha1", "sha256", "sha512", "bcrypt", "scram-sha-256", "aes", "rsa", "self", "this", "abc", "asdf", "nopasswd", "nopassword",
     }
 )  # fmt: skip
-_RUN: Final = re.compile(r"(.)\1{5,}", re.DOTALL)
+_RUN: Final = re.compile(r"([^0])\1{5,}|0{9,}", re.DOTALL)
+_SEQUENCES: Final = ("abcdefghijkl", "0123456789abcdef0123456789abcdef", "12345678901234", "qwertyuiopas")
 
 
 def is_example(value: str) -> bool:
     """Whether a text in a vendor's format is an example or a mask: documented sample keys, long runs of one character."""
-    return "EXAMPLE" in value or _RUN.search(value) is not None or len(set(value)) < 5
+    return (
+        "EXAMPLE" in value
+        or _RUN.search(value) is not None
+        or len(set(value)) < 5
+        or any(sequence in value.lower() for sequence in _SEQUENCES)
+    )
 
 
 def is_placeholder(value: str) -> bool:
     """Whether what is assigned to a secret's name is a variable, a mask, an example or a plain word, and no secret."""
-    lower = value.lower().strip("\"'`")
+    stripped = value.strip()
+    lower = stripped.lower().strip("\"'`")
     return (
-        len(set(lower)) < (3 if len(lower) > 3 else 2)
+        len(set(lower)) < (2 if lower.isalnum() else 3)
         or lower in _PLAIN_WORDS
-        or _REFERENCE.fullmatch(value.strip()) is not None
+        or _REFERENCE.fullmatch(stripped) is not None
         or _CODE.match(value) is not None
-        or "${" in value
-        or "{{" in value
-        or any(word in lower for word in _WORDS)
+        or _TEMPLATE.search(value) is not None
+        or _WORDS.search(lower) is not None
+        or any(sequence in lower for sequence in _SEQUENCES)
     )
 
 
@@ -80,3 +86,35 @@ def looks_random(value: str, *, least_length: int, least_bits: float) -> bool:
         and any(char.isalpha() for char in value)
         and entropy(value) >= least_bits
     )
+
+
+_SWITCH: Final = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])|[a-z][A-Z](?=[A-Z]*[a-z])")
+_CLUSTER: Final = re.compile(r"(?i)[bcdfghjklmnpqrstvwxz]{5,}|[aeiou]{4,}|q[^u]")
+
+
+def looks_issued(value: str) -> bool:
+    """Whether a text of letters, digits and a few signs looks drawn at random: no words, digits among letters."""
+    if len(value) < 8:
+        return False
+    switches = sum(1 for _ in _SWITCH.finditer(value)) / len(value)
+    return switches >= 0.22 or (len(value) >= 16 and _CLUSTER.search(value) is not None and entropy(value) >= 3.4)
+
+
+# The pairs of letters that make up nine tenths of English words and of names in code, by their first letter.
+_PAIRS: Final = frozenset(
+    group[0] + second
+    for group in vocabulary(
+        "abcdgiklmnprstuv baeiloru cacehiklortu dadeilosu eacdefgilmnpqrstvx faefilortu gehinrsu haeiot iabcdefglmnoprstvz kei ladeilostuy "
+        "mabeimopu nacdefginostuv obcdilmnoprstuvw paeiloprtuy qu racdegimnorstuy sacehiopstuy tacehilorstuy uabceilmnprst vaei waehior xcipt ypt ze"
+    )
+    for second in group[1:]
+)
+_FEWEST_PAIRS: Final = 6
+_WORDLIKE: Final = 0.55
+
+
+def looks_drawn(value: str) -> bool:
+    """Whether the letters of a text make no words: most of their pairs are rare in English and in code."""
+    lower = value.lower()
+    pairs = [one + two for one, two in pairwise(lower) if "a" <= one <= "z" and "a" <= two <= "z"]
+    return len(pairs) >= _FEWEST_PAIRS and sum(pair in _PAIRS for pair in pairs) < len(pairs) * _WORDLIKE

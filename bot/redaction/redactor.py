@@ -9,22 +9,18 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.redaction.contexts import (
-    ASSIGNED_KINDS,
-    ASSIGNED_WORDS,
-    CONTEXT_RULES,
-    PRIVATE_KEY,
-    PRIVATE_KEY_WORD,
-    assignments,
-    private_keys,
-)
-from bot.redaction.rules import Found, WordIndex
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from bot.redaction.assignments import ASSIGNED_KINDS, ASSIGNED_WORDS, assignments
+from bot.redaction.contexts import CONTEXT_RULES, PRIVATE_KEY, PRIVATE_KEY_WORD, private_keys
+from bot.redaction.files import FILE_KINDS, FILE_WORDS, file_secrets
+from bot.redaction.rules import Found, Rule, WordIndex
 from bot.redaction.vendors import VENDOR_RULES
-from bot.redaction.views import View, views_of
+from bot.redaction.views import SHORTEST_BASE64, View, views_of
 
 SHORTEST_HELD: Final = 4
 """Characters of the shortest value that can be held: anything shorter would be found in every text."""
@@ -32,7 +28,7 @@ SHORTEST_HELD: Final = 4
 SHORTEST_HELD_LINE: Final = 20
 """Lines of a held value of several lines (a key file) are looked for one by one from this length on."""
 
-SHORTEST_DECODED: Final = 12
+SHORTEST_DECODED: Final = SHORTEST_BASE64 * 3 // 4 + 1
 """Bytes from which a held value is surely inside a run that is long enough to be decoded."""
 
 LONGEST_KEPT: Final = 64
@@ -41,12 +37,33 @@ MOST_KEPT: Final = 10_000
 
 _KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
-_RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES)) | {PRIVATE_KEY, *ASSIGNED_KINDS}
+_RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES)) | {
+    PRIVATE_KEY,
+    *ASSIGNED_KINDS,
+    *FILE_KINDS,
+}
 _INDEX: Final = WordIndex(
-    (PRIVATE_KEY_WORD, *ASSIGNED_WORDS, *(word for rule in (*VENDOR_RULES, *CONTEXT_RULES) for word in rule.words))
+    (
+        PRIVATE_KEY_WORD,
+        *ASSIGNED_WORDS,
+        *FILE_WORDS,
+        *(word for rule in (*VENDOR_RULES, *CONTEXT_RULES) for word in rule.words),
+    )
 )
 # Lower is surer: what Conductor holds, then formats, then places.
-_HELD, _PEM, _VENDOR, _CONTEXT, _ASSIGNED = range(5)
+_HELD, _PEM, _VENDOR, _CONTEXT, _FILE, _ASSIGNED = range(6)
+
+
+def _by_word() -> Mapping[str, Sequence[tuple[int, Rule]]]:
+    found: dict[str, list[tuple[int, Rule]]] = {}
+    for rank, rules in ((_VENDOR, VENDOR_RULES), (_CONTEXT, CONTEXT_RULES)):
+        for rule in rules:
+            for word in rule.words:
+                found.setdefault(word, []).append((rank, rule))
+    return found
+
+
+_RULES_BY_WORD: Final = _by_word()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +104,11 @@ class Redactor:
         if not _TAG.fullmatch(tag):
             raise ValueError(f"the tag {tag[:80]!r} must be letters, digits and hyphens, 64 at most")
         self._tag = tag
+        self._held = dict(held or {})
         # Keys of JSON objects and the like come by the thousand; what holds a secret is never kept.
         self._clean: set[str] = set()
         self._needles = tuple(needle for kind, value in (held or {}).items() for needle in _needles(kind, value))
+        self._automaton = _Needles(self._needles)
         ending = f":{re.escape(tag)}" if tag else ""
         kinds = "|".join(sorted({kind for kind, _, _ in self._needles} | _RULE_KINDS))
         # Known kinds and this very tag only, so that nothing can be hidden inside a made-up placeholder.
@@ -97,6 +116,10 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"Redactor(held={len({kind for kind, _, _ in self._needles})} kinds, tag={self._tag!r})"
+
+    def holding(self, more: Mapping[str, str]) -> Redactor:
+        """The same redactor with ``more`` held values, by kind."""
+        return Redactor({**self._held, **more}, self._tag)
 
     def redact(self, text: str) -> Redacted:
         """Replaces every secret. A text that was redacted stays as it is."""
@@ -147,25 +170,54 @@ class Redactor:
         return hashlib.sha256(data).hexdigest()[:4]
 
     def _hits(self, view: View) -> Iterator[_Hit]:
-        text = view.text
-        for kind, needle, value in self._needles:
-            start = text.find(needle)
-            while start >= 0:
-                yield _Hit(*view.origin(start, start + len(needle)), _HELD, kind, value)
-                start = text.find(needle, start + len(needle))
-        for rank, found in _rule_hits(text):
+        for start, end, kind, value in self._automaton.find(view):
+            yield _Hit(*view.origin(start, end), _HELD, kind, value)
+        hits = list(_rule_hits(view))
+        text = view.text if hits else ""
+        for rank, found in hits:
             yield _Hit(*view.origin(found.start, found.end), rank, found.kind, text[found.start : found.end])
 
 
-def _rule_hits(text: str) -> Iterator[tuple[int, Found]]:
-    places = _INDEX.places(text)
-    if not places:
+class _Needles:
+    """Finds needles in a view: their bytes in one pass, as UTF-8 and as Latin-1, and those beyond ASCII in its text too."""
+
+    def __init__(self, needles: Sequence[tuple[str, str, str]]) -> None:
+        self._meanings: list[tuple[str, str]] = []
+        patterns: list[bytes] = []
+        self._wide = [needle for needle in needles if not needle[1].isascii()]
+        for kind, needle, value in needles:
+            forms = {needle.encode("utf-8", "surrogatepass")}
+            if all(ord(char) < 256 for char in needle):
+                forms.add(needle.encode("latin-1"))
+            for form in sorted(forms):
+                patterns.append(form)
+                self._meanings.append((kind, value))
+        self._bytes = BytesAhoCorasick(patterns, implementation=Implementation.DFA) if patterns else None
+
+    def find(self, view: View) -> Iterator[tuple[int, int, str, str]]:
+        """Start, end, kind and value of each."""
+        if self._bytes is None:
+            return
+        for index, start, end in self._bytes.find_matches_as_indexes(view.data, overlapping=True):
+            yield (start, end, *self._meanings[index])
+        if self._wide and not view.text.isascii():
+            for kind, needle, value in self._wide:
+                start = view.text.find(needle)
+                while start >= 0:
+                    yield start, start + len(needle), kind, value
+                    start = view.text.find(needle, start + len(needle))
+
+
+def _rule_hits(view: View) -> Iterator[tuple[int, Found]]:
+    places = _INDEX.places(view.data)
+    if not places and b":" not in view.data[:80]:
         return
+    text = view.text
     yield from ((_PEM, found) for found in private_keys(text, places))
-    for rank, rules in ((_VENDOR, VENDOR_RULES), (_CONTEXT, CONTEXT_RULES)):
-        for rule in rules:
-            if not places.keys().isdisjoint(rule.words):
-                yield from ((rank, found) for found in rule.search(text, places))
+    rules = {id(rule): (rank, rule) for word in places for rank, rule in _RULES_BY_WORD.get(word, ())}
+    for rank, rule in rules.values():
+        yield from ((rank, found) for found in rule.search(text, places))
+    yield from ((_FILE, found) for found in file_secrets(text, places))
     yield from ((_ASSIGNED, found) for found in assignments(text, places))
 
 

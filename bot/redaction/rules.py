@@ -1,21 +1,22 @@
-"""What a rule is: a pattern that starts from a literal, so that it is tried only where one of its words stands.
+"""What a rule is: a pattern tried only near one of its words. All rules' words are found in one pass (`WordIndex`).
 
-No pattern nests quantifiers and every repetition is bounded. All rules' words are found in one pass (`WordIndex`).
+No pattern nests quantifiers and every repetition is bounded, so the work grows with the text's length alone.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-from ahocorasick_rs import BytesAhoCorasick
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from bot.redaction.placeholders import is_example
 
-# Letters that a pattern takes for these when it ignores case, and that ASCII does not know.
-_FOLDED: Final = (("\u212a", "k"), ("\u017f", "s"))
+LONGEST_LINE: Final = 1_000
+"""Characters on either side of a word that count as its line, so that a text of one line costs no more than others."""
 
 Places = Mapping[str, Sequence[int]]
 """Where words stand in a text: offsets by word, ascending."""
@@ -34,31 +35,57 @@ class Found:
 class Rule:
     """``kind`` names what is found. ``words``, in lower case: one of them must occur. ``group``: the part that is secret.
 
-    ``inside``: the pattern begins before its word, so that it has to look through the whole text. ``secret`` decides on
-    what the pattern found.
+    ``before``: how many characters before its word the pattern begins, at most. ``secret`` decides on what was found.
     """
 
     kind: str
     pattern: re.Pattern[str]
-    words: tuple[str, ...]
-    group: int = 0
-    secret: Callable[[str], bool] = lambda value: not is_example(value)
-    inside: bool = False
+    words: frozenset[str]
+    group: int
+    secret: Callable[[str], bool]
+    before: int
 
     def search(self, text: str, places: Places) -> Iterator[Found]:
         """Finds in ``text``, where the words stand at ``places``."""
-        for match in self.pattern.finditer(text) if self.inside else matches_at(self.pattern, text, self.words, places):
+        matches = matches_near if self.before else matches_at
+        for match in matches(self.pattern, text, starts_of(self.words, places), self.before):
             if match.start(self.group) < match.end(self.group) and self.secret(match[self.group]):
                 yield Found(self.kind, match.start(self.group), match.end(self.group))
 
 
-def matches_at(pattern: re.Pattern[str], text: str, words: Iterable[str], places: Places) -> Iterator[re.Match[str]]:
-    """What ``finditer`` would find, for a pattern that begins with one of ``words``."""
+def starts_of(words: AbstractSet[str], places: Places) -> list[int]:
+    """Where any of the words stands, ascending, each place once."""
+    return sorted({start for word in places.keys() & words for start in places[word]})
+
+
+def matches_at(pattern: re.Pattern[str], text: str, starts: Iterable[int], _before: int = 0) -> Iterator[re.Match[str]]:
+    """What ``finditer`` would find, for a pattern that begins with a word that stands at one of ``starts``."""
     done = 0
-    for start in sorted({start for word in words for start in places.get(word, ())}):
+    for start in starts:
         if start >= done and (match := pattern.match(text, start)) is not None:
             done = match.end()
             yield match
+
+
+def matches_near(pattern: re.Pattern[str], text: str, starts: Iterable[int], before: int) -> Iterator[re.Match[str]]:
+    """What ``finditer`` would find that begins at most ``before`` characters before one of ``starts``, in ascending order."""
+    done = 0
+    for start in starts:
+        # What begins later than its word is another word's.
+        for at in range(max(done, start - before), start + 1):
+            if (match := pattern.match(text, at)) is not None and match.end() > start:
+                done = match.end()
+                yield match
+                break
+
+
+def line_of(text: str, position: int) -> tuple[int, int]:
+    """Where the line around ``position`` begins and ends, LONGEST_LINE away at most."""
+    low = max(0, position - LONGEST_LINE)
+    high = min(len(text), position + LONGEST_LINE)
+    begin = text.rfind("\n", low, position) + 1
+    end = text.find("\n", position, high)
+    return begin or low, end if end >= 0 else high
 
 
 class WordIndex:
@@ -66,20 +93,30 @@ class WordIndex:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = tuple(dict.fromkeys(words))
-        self._automaton = BytesAhoCorasick([word.encode("ascii") for word in self._words])
+        self._automaton = BytesAhoCorasick(
+            [word.encode("ascii") for word in self._words], implementation=Implementation.DFA
+        )
 
-    def places(self, text: str) -> Places:
-        """Offsets by word; a word that does not occur is not in it."""
-        for letter, folded in _FOLDED:
-            text = text.replace(letter, folded)
-        # One byte a character, so that offsets are the text's.
-        data = text.encode("ascii", "replace").lower()
+    def places(self, data: bytes) -> Places:
+        """Offsets by word in a text of one byte a character; a word that does not occur is not in it."""
         places: dict[str, list[int]] = {}
-        for word, start, _ in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            places.setdefault(self._words[word], []).append(start)
+        words = self._words
+        for word, start, _ in self._automaton.find_matches_as_indexes(data.lower(), overlapping=True):
+            places.setdefault(words[word], []).append(start)
         return places
 
 
-def vendor(kind: str, pattern: str, *words: str, group: int = 0, inside: bool = False) -> Rule:
+def _not_example(value: str) -> bool:
+    return not is_example(value)
+
+
+def vendor(
+    kind: str,
+    pattern: str,
+    *words: str,
+    group: int = 0,
+    before: int = 0,
+    secret: Callable[[str], bool] = _not_example,
+) -> Rule:
     """A rule for a format that speaks for itself."""
-    return Rule(kind, re.compile(pattern), tuple(word.lower() for word in words), group, inside=inside)
+    return Rule(kind, re.compile(pattern), frozenset(word.lower() for word in words), group, secret, before)

@@ -157,7 +157,7 @@ VENDORS: dict[str, str] = {
     "mailgun-key": "key-" + made(HEX, 32),
     "mailchimp-key": made(HEX, 32) + "-us12",
     "twilio-key": "SK" + made(HEX, 32),
-    "discord-token": "MT" + made(ALNUM, 22) + "." + made(ALNUM, 6) + "." + made(ALNUM, 38),
+    "discord-token": "MTIz" + made(ALNUM, 20) + "." + made(ALNUM, 6) + "." + made(ALNUM, 38),
     "telegram-token": made(string.digits, 10) + ":AA" + made(ALNUM, 33),
     "shopify-token": "shpat_" + made(HEX, 32),
     "square-token": "sq0csp-" + made(ALNUM, 43),

@@ -1,0 +1,238 @@
+"""Secrets known by the name they are assigned to, in any language: ``DB_PASSWORD=…``, ``"apiKey": "…"``, ``setPassword("…")``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bot.redaction.rules import Found, Places, line_of, starts_of
+from bot.redaction.values import Name, is_secret_value
+
+ASSIGNED_KINDS: Final = ("password", "assigned-secret")
+
+_KEY_OWNERS: Final = (
+    "api", "app", "access", "auth", "private", "priv", "encrypt", "encryption", "crypto", "cipher", "aes", "signing", "sign", "master",
+    "session", "account", "shared", "license", "service", "consumer", "secret", "storage", "admin", "root", "hmac", "client", "jwt", "server",
+    "ssh", "user", "rest", "write", "subscription", "integration", "pass", "data", "deploy", "stream", "rapid", "bot",
+)  # fmt: skip
+_PASS_ENDS: Final = ('"', "'", "=", ":", " =", "\\", ">", "`", "_", "]", "(")
+ASSIGNED_WORDS: Final = (
+    "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "passwort", "psswd", "passkey",
+    *(f"{owner}{sign}key" for owner in _KEY_OWNERS for sign in ("", "_", "-", ".", " ")),
+    "_key", "-key", ".key", 'key"', "key'", "key=", "key:", "key =", "connectionstring", "connection_string", "webhook_url", "webhookurl",
+    *(f"pass{end}" for end in _PASS_ENDS), *(f"pw{end}" for end in ('"', "'", "=", ":", " =")),
+    *(f"psw{end}" for end in _PASS_ENDS),
+    *(f"auth{end}" for end in ('"', "'", "=", ":", " =")), "_auth", 'salt"', "salt'", "salt=", "salt =", "salt:", "_salt",
+    "requirepass", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
+)  # fmt: skip
+
+_TEXT: Final = r"\"(?:[^\"\\\r\n]|\\.){1,512}\"|'(?:[^'\\\r\n]|\\.){1,512}'|`[^`\r\n]{1,512}`"
+# What may stand between a name and its value; `weak` says less than an equals sign does.
+_WORD_SET: Final = frozenset(ASSIGNED_WORDS)
+_AFTER_NAME: Final = re.compile(
+    r"(?P<name>[A-Za-z0-9_.$-]{0,60})"
+    r"(?:"
+    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}[\"']?(?i:default[_-]?)?[vV]alue[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'][ \t]{0,4}\{[^{}]{0,200}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"']))"
+    r"|(?P<closed>\\?[\"'`]?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?[ \t]{0,20}"
+    r"(?:"
+    r"(?:(?::[ \t]{0,4}(?:Optional\[)?[A-Za-z_][\w.\[\]<>|&* ?]{0,40}?|(?:string|String|std::string|char|text|(?:n?var)?char2?(?:\(\d+\))?|const char ?\*|byte)[ \t*]{0,4}(?:\[\w*\])?)[ \t]{0,8})?"
+    r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?)[ \t]{0,40}"
+    r"|(?P<tag>(?:[ \t][^<>\r\n]{1,80})?>)(?=[^<>\r\n]{1,512}</)"
+    r"|(?P<weak>,\s{0,20}|[ \t]{0,2}\([ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val)\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
+    r")"
+    r")"
+)
+_CALLS: Final = (
+    r"(?:(?:await[ \t]|new[ \t])?(?:[\w]{1,30}(?:\.|::|->)){0,3}[\w]{0,30}(?i:hash|encrypt|encode|md5|sha1|sha256|bcrypt|make_|string|bytes?|buffer\.from|secret|"
+    r"secure|passw(?:or)?d|str|some|optional\.of|literal|tochararray|pointer|ptr)\w{0,20}!?(?:\[\])?\([ \t]{0,4}|\[\]byte\(|byte\[\]\()"
+)
+_BEFORE_VALUE: Final = re.compile(
+    r"(?:" + _CALLS + r"|"
+    r"(?:[\w.]{0,40}(?i:getenv|environ\.get|env|environ|getproperty|getordefault|config|fetch|get)\([ \t]{0,4}[\"'][\w.:-]{1,80}[\"'],[ \t]{0,8})|"
+    r"(?:[\w.\[\]\"'()$>-]{1,80}[ \t]{0,4}(?:\|\||\?\?|\?:|\bor\b)[ \t]{0,4}))?"
+    r"(?:[bBfFuUrRLN@]{1,2}(?=[\"'])|\$(?=\"))?"
+)
+_QUOTED: Final = re.compile(_TEXT)
+_TRIPLE: Final = re.compile(r"\"\"\"([^\"\r\n]{1,512})\"\"\"|'''([^'\r\n]{1,512})'''")
+_ESCAPED_QUOTE: Final = re.compile(r"\\\"([^\"\\\r\n]{1,512})\\\"|\\'([^'\\\r\n]{1,512})\\'")
+_BARE: Final = re.compile(r"\S{1,512}")
+_NAMED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$")
+_LINE_BEGINS: Final = re.compile(
+    r"[ \t]*(?:[-*+#;>|][ \t]*|//[ \t]*)*(?:(?:export|set|setx|SET|ENV|ARG|env|declare -x|local|readonly|[Uu]sing|\d+[.:)])[ \t]+)?(?:\$env:|env\.)?[\"'`]?(?:[A-Za-z][A-Za-z0-9_./-]*(?:[ \t]{1,2}[A-Za-z]+){0,2}[ \t]{1,2})?[\"'`]?"
+)
+_INLINE: Final = re.compile(
+    r"(?:^|[\s\"'`;&|(])(?:--?(?:[a-zA-Z]\s?)?[A-Za-z_-]*|-D[\w.]*|-e\s|/[pP]:|export\s|env\s|&&\s|set\s|ENV\s|ARG\s)?[A-Za-z0-9_.-]*\Z"
+)
+_SPLIT: Final = re.compile(r"[\"'`;,&|)\]}>]|\\[nrt\"']")
+_OPENS: Final = ('"', "'", "`", "\\n")
+_CLOSES: Final = re.compile(r"[ \t]*(?:[\"'`]|\\[nr\"'])")
+_QUOTE_LAST: Final = re.compile(r"[\"'`][)\]},;.:`]{0,8}$")
+_OPENING: Final = re.compile(r"[(\[{][ \t]{0,4}[\"'`]\Z")
+# What is asked of a thing or done to it, behind its name.
+_ASKED: Final = re.compile(
+    r"\.(?:equals(?:IgnoreCase)?|contentEquals|compareTo|eq|is|toEqual|toBe|value|set|setValue|set_value|setText|sendKeys|send_keys|fill|type|append|put)$"
+)
+_PUTS: Final = re.compile(
+    r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}[\"'`]\Z"
+)
+_COMMENT: Final = re.compile(r"[ \t]*(?:#.*|//.*|<!--.*|--.*)?\r?")
+_CODE_LINES: Final = re.compile(
+    r"(?m)^[ \t]*(?:import |from \S+ import|def |class |function\b|func |fun |public |private |protected |static |const |let |var |return\b|if ?\(|if .{1,80}:\r?$|for .{1,80}[:{]\r?$|"
+    r"package |using |#include|require|fn |impl |struct |try\b|catch\b|elif |else:|@\w+|<\?php|[})\]]+[;,]?\r?$)|[;{]\r?$|\)\r?$|=> ?[{(]|\) ?:\r?$"
+)
+_ECHO: Final = 200
+_NAME_ONLY: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_SETTINGS: Final = re.compile(
+    r"(?m)^[ \t]*(?:- )?(?:export )?[\w.-]{1,60}[ \t]*[:=](?:[ \t]*[^\s({\[][^({;\r\n]{0,200})?\r?$|^[ \t]*\[[\w .:-]{1,60}\][ \t]*\r?$"
+)
+_FEW: Final = 2
+_NEIGHBOURHOOD: Final = 1_200
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    start: int
+    end: int
+    quoted: bool
+    weak: bool
+
+
+def assignments(text: str, places: Places) -> Iterator[Found]:
+    """Finds values assigned to a secret's name, where the value is no placeholder, code or plain word."""
+    done = 0
+    for start in starts_of(_WORD_SET, places):
+        if start < done:
+            continue
+        match = _AFTER_NAME.match(text, start)
+        if match is None:
+            continue
+        begin = start
+        while begin > max(0, start - 60) and text[begin - 1] in _NAMED:
+            begin -= 1
+        name = Name.of(_ASKED.sub("", text[begin : match.end("name")]))
+        if name is None:
+            continue
+        value = _value(text, begin, match)
+        if value is None:
+            continue
+        done = value.start
+        shown = text[value.start : value.end]
+        # `"pass"` as a key is a test's outcome at least as often as a password.
+        outcome = name.text.lower() == "pass" and bool(match["closed"])
+        weak = value.weak or outcome or _is_echoed(text, value.start)
+        if is_secret_value(name, shown, quoted=value.quoted, weak=weak):
+            yield Found(ASSIGNED_KINDS[0 if name.password else 1], value.start, value.end)
+            done = value.end
+
+
+def _is_echoed(text: str, position: int) -> bool:
+    """Whether a line is terminal output, as of a test run that shows its sources: a plain word there says little."""
+    low, high = line_of(text, position)
+    return text.find("\x1b[", max(0, low - _ECHO), min(high + _ECHO, len(text))) >= 0 or text.startswith(
+        ("E   ", ">   "), low
+    )
+
+
+def _value(text: str, begin: int, match: re.Match[str]) -> _Value | None:
+    """What is assigned: a literal in quotes, a tag's content, or the rest of a configuration's line."""
+    at = match.end()
+    if match["tag"]:
+        return _Value(at, text.index("<", at), quoted=True, weak=False)
+    literal = _literal(text, at)
+    if literal is not None:
+        if match["weak"] and match["weak"].startswith(",") and not _is_pair(text, begin, match, literal[1]):
+            return None
+        puts = bool(match["weak"]) and _PUTS.search(text, max(0, begin - 40), begin) is not None
+        return _Value(*literal, quoted=True, weak=bool(match["weak"]) and not puts)
+    if match["weak"]:
+        return None
+    return _bare(text, begin, match)
+
+
+def _is_pair(text: str, begin: int, match: re.Match[str], end: int) -> bool:
+    """Whether name and value, with a comma between, are all that stands in the brackets: ``put("password", "…")``."""
+    return (
+        bool(match["closed"])
+        and _OPENING.search(text, max(0, begin - 12), begin) is not None
+        and text[end + 1 : end + 2] in {")", "]", "}"}
+    )
+
+
+def _literal(text: str, at: int) -> tuple[int, int] | None:
+    before = _BEFORE_VALUE.match(text, at)
+    at = before.end() if before is not None else at
+    for pattern in (_TRIPLE, _ESCAPED_QUOTE):
+        found = pattern.match(text, at)
+        if found is not None:
+            return found.span(1) if found[1] is not None else found.span(2)
+    quoted = _QUOTED.match(text, at)
+    if quoted is not None and text[quoted.end() : quoted.end() + 4].lstrip().startswith(("==", "!=")):
+        return None  # another comparison's left side
+    return None if quoted is None else (quoted.start() + 1, quoted.end() - 1)
+
+
+def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
+    """A value without quotes: where a line of configuration, an environment or a command line has one, not code."""
+    at = match.end()
+    bare = _BARE.match(text, at)
+    if bare is None:
+        return None
+    low, high = line_of(text, begin)
+    value, sign = bare[0], match["sign"] or ""
+    tight = sign == "=" and match.end("sign") == at and text[match.start("sign") - 1] not in " \t"
+    whole = (
+        _LINE_BEGINS.fullmatch(text, low, begin) is not None
+        and _COMMENT.fullmatch(text, bare.end(), high) is not None
+        and _QUOTE_LAST.search(value) is None
+    )
+    if not whole:
+        value = _SPLIT.split(value, maxsplit=1)[0]
+        inside = _embedded(text, low, begin, at + len(value), high)
+        if not inside and (not tight or _INLINE.search(text, max(low, begin - 40), begin) is None):
+            return None
+    value = value.rstrip(",;") if value.endswith((",", ";")) and not tight else value
+    if value.startswith(('"', "'", "`", "(", "[", "{", "|", "<")) or (
+        value.startswith(("$", "&", "*", "!", "@")) and len(value) < 12
+    ):
+        return None
+    if sign not in {"=", ":", "=>", ":=", "?="}:
+        return None
+    if not value or _is_code(text, begin, at, value, tight=tight):
+        return None
+    return _Value(
+        at, at + len(value), quoted=False, weak=not whole and not (tight and text[begin : match.end("name")].isupper())
+    )
+
+
+def _embedded(text: str, low: int, begin: int, end: int, high: int) -> bool:
+    """Whether an assignment is a line of its own inside a string."""
+    opened = max(low, *(at + len(sign) for sign in _OPENS if (at := text.rfind(sign, low, begin)) >= 0), low)
+    return _LINE_BEGINS.fullmatch(text, opened, begin) is not None and _CLOSES.match(text, end, high) is not None
+
+
+_WORDLY: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)*[,;]?")
+_CALL: Final = re.compile(
+    r"[A-Za-z_$][\w.$:>-]*[(\[].*|.*[)\]};]:?$|.*\+$|[A-Za-z_.$]+(?:[<>]|\?\.|\?.*:|={2,3}|&&|\|\||!=).*|!+[A-Za-z_].*|[A-Za-z_][\w.]*(?:\|[A-Za-z_][\w.\[\]]*)+;?"
+)
+
+
+def _is_code(text: str, begin: int, at: int, value: str, *, tight: bool) -> bool:
+    """Whether a value without quotes is an expression: by its form, or as a name that no configuration stands around."""
+    if _CALL.fullmatch(value) is not None:
+        return True
+    if _WORDLY.fullmatch(value) is None:
+        return False
+    name = _NAME_ONLY.match(text, begin)
+    shown = "" if name is None else name[0]
+    if shown.isupper() and (tight or "=" not in text[begin:at]):
+        return False
+    if value.endswith((",", ";")):
+        return True
+    around = text[max(0, begin - _NEIGHBOURHOOD) : at + _NEIGHBOURHOOD]
+    if sum(1 for _ in _CODE_LINES.finditer(around)) >= _FEW:
+        return True
+    # A line quoted alone must be judged as it is in its file: a plain word needs more than its own line.
+    sure = any(char.isdigit() for char in value) or (tight and shown.count(".") >= _FEW)
+    return not sure and sum(1 for _ in _SETTINGS.finditer(around)) < _FEW
