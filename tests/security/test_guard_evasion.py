@@ -17,8 +17,6 @@ mount /dev/sda1 /mnt
 docker run alpine
 kubectl delete pod x
 aws s3 rm s3://x
-curl http://x.example/
-wget http://x.example/
 nc -l 1
 ssh host ls
 scp a host:b
@@ -497,9 +495,9 @@ sort --output=x y
 uniq a b
 xxd a b
 xxd -r a b
-find . -delete
-find . -exec rm {} +
-find . -exec touch {} \;
+find build -delete
+find . -name '*.o' -exec rm {} +
+find src -exec touch {} \;
 tar -xf a
 tar xzf a
 tar -cf a b
@@ -531,6 +529,8 @@ mvn test
 gcc x.c
 sleep 1 &
 nohup ls
+curl -O http://x.example/a
+wget http://x.example/a
 patch -p1
 split x
 xvfb-run ls

@@ -6,21 +6,31 @@ import re
 from typing import Final
 
 from workers.guard.call import Call, Rule
-from workers.guard.options import Spec, spec
+from workers.guard.options import names, spec
+from workers.guard.tables import TOOLS
+from workers.guard.words import Word
+
+_OPENSSL: Final = spec(
+    words="noout text subject issuer dates enddate startdate serial fingerprint pubkey email hash ocsp_uri sha1 sha224 sha256 sha384 "
+    "sha512 md5 hex r modulus pubin check verify nextupdate lastupdate purpose issuer_hash subject_hash alias trustout ssl3 tls1 "
+    "tls1_2 tls1_3 v V s stdname a verbose nameopt_all base64 help commands digest-commands cipher-commands public-key-algorithms "
+    "cipher-algorithms digest-algorithms f p d e",
+    word_valued="in inform nameopt certopt ext checkend CAfile CApath untrusted attime purpose_name passin",
+)
 
 
 def _openssl(call: Call) -> None:
+    """Certificates, requests, lists and keys are shown, files are hashed; nothing is encrypted, sent or loaded."""
     args = [call.known(word, "argument") for word in call.args]
-    if args[:1] == ["version"]:
-        return
-    if args[:1] != ["x509"] or "-noout" not in args:
-        raise call.deny("command", "Of openssl only `x509 -noout` is read.")
-    Call(call.program, call.args[1:], call.judge).parse(
-        spec(
-            words="noout text subject issuer dates enddate startdate serial fingerprint pubkey email hash ocsp_uri sha256 sha1",
-            word_valued="in inform nameopt certopt ext checkend",
+    command = args[0] if args else ""
+    shows = names("version ciphers verify list dgst asn1parse errstr help md5 sha1 sha256 sha512")
+    quiet = names("x509 req crl pkcs7 pkey rsa ec")
+    if command not in shows | quiet or (command in quiet and "-noout" not in args):
+        raise call.deny(
+            "command",
+            "Of openssl only version, ciphers, list, verify, dgst, and x509, req, crl and keys with -noout are read.",
         )
-    )
+    Call(call.program, call.args[1:], call.judge).parse(_OPENSSL)
 
 
 _SQL_FLAGS: Final = spec(
@@ -37,11 +47,97 @@ def _sqlite(call: Call) -> None:
     if len(parsed.operands) != 2:
         raise call.deny("interactive", "sqlite3 needs a database and one SELECT as its last argument.")
     sql = call.known(parsed.operands[1], "statement").strip().removesuffix(";")
+    if re.fullmatch(r"\.(?:tables|schema|fullschema|indexes|indices|databases|dbinfo|show)(?: [A-Za-z0-9_%]+)?", sql):
+        return
     risky = re.search(
         r"(?i)\b(?:load_extension|writefile|readfile|edit|fts3_tokenizer|zipfile|into|pragma|attach)\b", sql
     )
     if not re.match(r"(?i)(?:select|explain|values)\b", sql) or ";" in sql or risky:
         raise call.deny("statement", "sqlite3 may only run one SELECT without functions that write or load.")
+
+
+_CLIENT: Final = spec(
+    flags="AtxqXEnsGNBHVl?",
+    valued="UdpPuDFR",
+    longs="csv tuples-only no-align quiet no-psqlrc expanded table batch silent skip-column-names raw column-names vertical version help "
+    "list no-password html xml no-auto-rehash compress ssl",
+    long_valued="username dbname port user database field-separator default-character-set",
+)
+_ASKS: Final = re.compile(r"(?is)(?:select|show|explain|describe|desc|table|values)\b[^;]*")
+_CHANGES: Final = re.compile(
+    r"(?is)\b(?:into|outfile|dumpfile|load_file|lo_\w+|pg_(?:read|ls|terminate|cancel|reload|switch|rotate|create|drop|logical|start|stop|advisory|notify)\w*|"
+    r"dblink\w*|copy|set_config|setval|nextval|query_to_xml\w*|xp_\w+|sys_\w+|sleep|benchmark|insert|update|delete|drop|alter|create|truncate|"
+    r"grant|revoke|call|execute|do|merge|analyze|lock|for\s+update|handler|prepare|program)\b|\\"
+)
+
+
+def _client(call: Call) -> None:
+    """Psql and mysql: one question to the local database. A backslash begins a command of the client's own."""
+    texts: list[Word] = []
+    rest: list[Word] = []
+    words = list(call.args)
+    while words:
+        word = words.pop(0)
+        if word.known and word.text in {"-c", "-e", "--command", "--execute"} and words:
+            texts.append(words.pop(0))
+        elif word.known and re.match(r"--(?:command|execute)=", word.text):
+            texts.append(Word(word.text.partition("=")[2]))
+        elif word.known and word.text in {"-h", "--host"} and words and words[0].text in {"localhost", "127.0.0.1"}:
+            words.pop(0)
+        else:
+            rest.append(word)
+    parsed = Call(call.program, rest, call.judge).parse(_CLIENT)
+    places = [*parsed.operands, *parsed.values("d", "D", "dbname", "database")]
+    if any("=" in place.text or ":" in place.text for place in places):
+        raise call.deny("address", f"`{call.program}` may only ask the local database: give its name.")
+    if not texts and parsed.has("l", "list", "version", "V", "help"):
+        return
+    if not texts:
+        raise call.deny("interactive", f"`{call.program}` needs one statement that only asks, with -c or -e.")
+    for text in texts:
+        statement = call.known(text, "statement").strip().removesuffix(";")
+        if (
+            re.fullmatch(r"\\(?:d[tinsvufdpl]?|l|dn|dt|du|df|dv|conninfo)\+?(?: [A-Za-z0-9_.*]+)?", statement)
+            and call.program == "psql"
+        ):
+            continue
+        if not _ASKS.fullmatch(statement) or _CHANGES.search(statement):
+            raise call.deny(
+                "statement", f"`{call.program}` may only ask: one SELECT, SHOW or EXPLAIN without functions that write."
+            )
+
+
+_GH_API: Final = spec(
+    flags="i",
+    valued="qtHpXfF",
+    longs="include paginate slurp silent verbose",
+    long_valued="jq template header preview cache method field raw-field",
+)
+
+
+def _gh(call: Call) -> None:
+    """The table of gh, and its `api` as far as it gets."""
+    if not call.args or not call.args[0].known or call.args[0].text != "api":
+        TOOLS["gh"](call)
+        return
+    parsed = Call("gh.api", call.args[1:], call.judge).parse(_GH_API)
+    methods = {call.known(word, "method").upper() for word in parsed.values("X", "method")}
+    fields = [call.known(word, "field") for word in parsed.values("f", "F", "field", "raw-field")]
+    headers = [call.known(word, "header").lower() for word in parsed.values("H", "header")]
+    # Names of files that could take the place of a `?` are paths like any other.
+    path = parsed.operands[0].text if len(parsed.operands) == 1 else ""
+    if not re.fullmatch(r"/?[A-Za-z0-9_{}/.:?&=%+,*~@-]+", path) or "//" in path:
+        raise call.deny("api", "`gh api` needs one path of the API.")
+    if not all(header.startswith(("accept:", "x-github-api-version:")) for header in headers) or any(
+        "=@" in field for field in fields
+    ):
+        raise call.deny("api", "`gh api` may not send files or headers of its own.")
+    if path == "graphql":
+        asks = len(fields) == 1 and re.fullmatch(r"(?s)query=\s*(?:query\b|\{).*", fields[0])
+        if not asks or re.search(r"\bmutation\b|\bsubscription\b", fields[0]) or methods:
+            raise call.deny("api", "`gh api graphql` may only send one query.")
+    elif not methods <= {"GET", "HEAD"} or (fields and not methods):
+        raise call.deny("api", "`gh api` may only GET: with fields say so, with -X GET.")
 
 
 _FZF: Final = spec(
@@ -50,13 +146,15 @@ _FZF: Final = spec(
     longs="exact ignore-case no-ignore-case smart-case literal scheme algo extended no-extended no-sort tail disabled tiebreak "
     "read0 print0 ansi sync multi cycle wrap no-multi-line raw track tac gap keep-right no-hscroll select-1 exit-0 expect "
     "print-query help version man nth with-nth accept-nth delimiter query filter header header-lines header-first footer "
-    "no-color no-bold color height min-height layout reverse margin padding border style prompt pointer marker info bash "
+    "no-color no-bold color height min-height layout reverse margin padding border style prompt pointer marker info history-size bash "
     "zsh fish tmux border-label border-label-pos highlight-line scroll-off hscroll-off header-border footer-border "
     "preview-window preview-border preview-label walker walker-root walker-skip no-tty-default",
     long_valued="preview bind",
 )
 # Actions that only move within the list; one with an argument may run a command.
-_FZF_BIND: Final = re.compile(r"[^:,()]+:(?!execute|become|reload|transform|preview\b|change-preview\b)[a-z/+-]+")
+_FZF_BIND: Final = re.compile(
+    r"[^:,()]+:(?!execute|become|reload|transform|preview(?![a-z-])|change-preview\b)[a-z/+-]+"
+)
 
 
 def _fzf(call: Call) -> None:
@@ -80,24 +178,22 @@ def _shopt(call: Call) -> None:
         raise call.deny("option", "shopt may only switch globstar, nullglob, dotglob and failglob.")
 
 
+def _names(call: Call) -> None:
+    """Plain names are shown; with a value they would be set."""
+    if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*|-p", call.known(word, "name")) for word in call.args):
+        raise call.deny("set", f"`{call.program}` may only show names here.")
+
+
 def _bare(call: Call) -> None:
     if call.args:
         raise call.deny("arguments", f"`{call.program}` may be called without arguments only.")
 
 
-def _asks(commands: str, allowed: Spec) -> Rule:
-    """A package manager's questions: these first words, with these options."""
-
-    def rule(call: Call) -> None:
-        operands = call.parse(allowed).operands
-        if not operands or call.known(operands[0], "command") not in commands.split():
-            raise call.deny("command", f"Of `{call.program}` only {', '.join(commands.split())} may be asked here.")
-
-    return rule
-
-
 QUERIES: Final[dict[str, Rule]] = {
+    "alias": _names,
+    "hash": _bare,
     "fzf": _fzf,
+    "gh": _gh,
     "openssl": _openssl,
     "shopt": _shopt,
     "sqlite3": _sqlite,
@@ -105,17 +201,5 @@ QUERIES: Final[dict[str, Rule]] = {
     "wait": _bare,
 }
 
-_PIP: Final = _asks(
-    "list show freeze check",
-    spec(flags="lovf", longs="outdated uptodate local user format not-required files verbose all"),
-)
-
-# For the profile that only reads; the one that builds has its own rules for these.
-ASKING: Final[dict[str, Rule]] = {
-    "npm": _asks(
-        "ls list ll la view show info outdated why explain",
-        spec(flags="gla", longs="all json long parseable prod production dev depth omit include", long_valued="only"),
-    ),
-    "pip": _PIP,
-    "pip3": _PIP,
-}
+# For the profile that only reads; the one that builds may make databases as well.
+CLIENTS: Final[dict[str, Rule]] = {"mysql": _client, "mariadb": _client, "psql": _client}

@@ -9,24 +9,27 @@ import re
 from typing import Final
 
 from workers.guard.call import Call, Rule, anything
+from workers.guard.changing import CHANGING
+from workers.guard.interpreting import INTERPRETING
 from workers.guard.options import names, spec
+from workers.guard.preparing import PREPARING
+from workers.guard.reading import READING
 from workers.guard.words import Word, literal
+from workers.guard.wrapping import WRAPPING
 
 _FREE: Final = names("""
 ant autoconf autoheader automake autopep8 autoreconf ava aclocal ar as asciidoctor astyle avr-gcc bandit bats bazelisk
-behave biome black bison c++ c8 c99 cabal cargo-nextest cc checkstyle clang clang++ clang-format clang-tidy cmake codespell
+behave biome black bison c++ c8 c99 cabal cargo-nextest cc checkstyle clang clang++ clang-format clang-tidy codespell
 coverage cppcheck cpplint csc cucumber ctest cython cypress d8 dart dialyzer docformatter doxygen dprint elixirc elm-test
 erlc esbuild eslint ember f77 flake8 flex flow flutter g++ gcc gcov gfortran ginkgo gofmt goimports golangci-lint gotestsum
 gradle-profiler green grunt gulp hadolint hypothesis interrogate isort jasmine java javac javadoc jar jest jshint jslint json-server karma
-kotlinc ktlint lcov ld lein libtool lint-staged lizard m4 make gmake markdownlint markdownlint-cli2 meson mix mocha mypy ng ninja nm
-node nodejs node-gyp node-sass nosetests nose2 nox ng-packagr nyc ocamlc ocamlfind opam-build pdflatex pep8 perl perlcritic
-php phpcs phpstan phpunit pkg-config playwright pre-commit prettier prettier-eslint protoc prove psalm pycodestyle
-pydocstyle pyflakes pylint pyre pyright pytest py.test pyupgrade qmake r2 rake ranlib rdoc rebar3 reek rio rollup rspec rubocop ruby
-ruff run-p run-s rustc rustfmt sass sass-lint sbcl scons semgrep shellcheck shfmt sphinx-build standard start-server-and-test
-stack standardrb strip stylelint swc swiftc swiftlint tape tap taplo terser tox trial ts-node tsc tsd tsx tslint typedoc
-uglifyjs unbuffer uncrustify valgrind vite vitest vulture wdio webpack webpack-cli xcodebuild xo yamllint yacc yapf zig lerna nx turbo
+kotlinc ktlint lcov ld lein libtool lint-staged lizard m4 markdownlint markdownlint-cli2 meson mix mocha mypy ng ninja nm
+node-gyp node-sass nosetests nose2 nox ng-packagr nyc ocamlc ocamlfind opam-build pdflatex pep8 perlcritic
+phpcs phpstan phpunit pkg-config playwright pre-commit prettier prettier-eslint protoc prove psalm pycodestyle
+pydocstyle pyflakes pylint pyre pyright pytest py.test pyupgrade qmake rails rake ranlib rdoc rebar3 reek rio rollup rspec rubocop ruff run-p run-s rustc rustfmt sass sass-lint scons semgrep shellcheck shfmt sphinx-build standard stack standardrb strip stylelint swc swiftc swiftlint tape tap taplo terser trial tsc tsd tslint typedoc
+uglifyjs uncrustify vite vitest vulture wdio webpack webpack-cli xcodebuild xo yamllint yacc yapf zig turbo
 rush ng-test vue-cli-service react-scripts next nuxt documentation check-manifest validate-pyproject safety pip-audit cross
-python-config envsubst  msgfmt virtualenv inv invoke paver breeze bundle-audit karma-cli check-jsonschema
+python-config envsubst  msgfmt virtualenv inv invoke paver breeze bundle-audit karma-cli check-jsonschema msbuild xbuild hugo jsdoc rustdoc ghc firefox mono fsharpc vstest redis-server memcached
 """)
 
 # Per program: its first operands that are allowed (None: any script name) and those that are not.
@@ -67,14 +70,17 @@ _SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
     "uv": ("run sync lock venv build add remove tree export pip python version init", ""),
     "rye": ("run sync lock test lint fmt build", ""),
     "bundle": ("install exec check list show outdated update lock config", ""),
-    "gem": ("install list build specification contents which environment", ""),
-    "composer": ("install update test run run-script validate dump-autoload show require exec check", ""),
+    "gem": ("install list build specification contents which environment update", ""),
+    "composer": ("install update test run run-script validate dump-autoload show require exec check self-update", ""),
     "deno": ("test run check lint fmt task cache bench info compile", ""),
-    "conda": ("list info env install create run activate", ""),
-    "mamba": ("list info env install create run activate", ""),
-    "micromamba": ("list info env install create run activate", ""),
-    "rustup": ("show component target which toolchain", ""),
-    "nvm": ("use ls current version install", ""),
+    "conda": ("list info install create run activate update config init env", ""),
+    "mamba": ("list info install create run activate update config init", ""),
+    "micromamba": ("list info shell install create run activate update config init", ""),
+    "rustup": ("show component target which toolchain default update override", ""),
+    "lerna": (None, "publish version"),
+    "tox": (None, ""),
+    "nx": (None, "release"),
+    "nvm": ("use ls current version install alias which exec run", ""),
     "pyenv": ("versions version which local global", ""),
 }
 _SAME: Final = {
@@ -97,7 +103,16 @@ _RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "pipenv": ("run",),
     "rye": ("run",),
     "bundle": ("exec",),
+    "hatch": ("run",),
+    "conda": ("run",),
+    "mamba": ("run",),
+    "micromamba": ("run",),
+    "lerna": ("exec",),
+    "tox": ("exec",),
+    "nx": ("exec",),
 }
+# Their scripts have names of their own: only a program that the guard knows is judged as one.
+_SCRIPTS: Final = frozenset({"hatch", "tox", "lerna", "nx"})
 _SHARING: Final = re.compile(
     r"(?i)deploy|publish(?!.*local)|\brelease:|uploadarchives|^upload|bintray|sonatype|scm:|wagon:|nexus-staging|releasesign"
 )
@@ -112,6 +127,8 @@ _VALUED: Final = {
     "pip": {"--log", "--python", "--cache-dir"},
     "bundle": {"--gemfile"},
     "hatch": {"-e", "--env", "-p", "--project"},
+    "conda": {"-n", "--name", "-p", "--prefix"},
+    "micromamba": {"-n", "--name", "-p", "--prefix"},
     "composer": {"-d", "--working-dir"},
 }
 
@@ -134,6 +151,19 @@ def _sub(call: Call) -> None:
             command if re.fullmatch(r"[a-z-]{1,30}", command) else "command",
             f"`{call.program} {command}` is not on the list: install, build, test and run what the repository defines.",
         )
+    if command == "env" and [w.text for w in rest[:1]] not in (
+        [],
+        ["list"],
+        ["show"],
+        ["create"],
+        ["update"],
+        ["info"],
+        ["use"],
+        ["find"],
+    ):
+        raise call.deny("env", f"`{call.program} env` may list, create and update here.")
+    if tool == "pip" and command == "uninstall" and any(not w.known or w.text in {"-r", "--requirement"} for w in rest):
+        raise call.deny("uninstall", "pip may take away packages by name only.")
     if tool == "npm" and command == "config" and [w.text for w in rest[:1]] not in (["get"], ["list"], ["ls"]):
         raise call.deny("config", "npm's configuration can only be read.")
     if command in _RUNNERS.get(tool, ()):
@@ -158,7 +188,14 @@ def _run_inner(call: Call, tool: str, rest: list[Word]) -> None:
             rest.pop(0)
     if not rest:
         raise call.deny("command", f"`{call.program}` has no command to run.")
-    call.judge.command(rest)
+    if (
+        tool not in _SCRIPTS
+        or rest[0].text in CHANGING
+        or rest[0].text in READING
+        or rest[0].text in WRAPPING
+        or not rest[0].known
+    ):
+        call.judge.command(rest)
 
 
 def _npx(call: Call) -> None:
@@ -173,37 +210,27 @@ def _npx(call: Call) -> None:
     call.judge.command([literal(name), *rest[1:]])
 
 
-def _python(call: Call) -> None:
-    rest = list(call.args)
-    while rest and rest[0].prefix.startswith("-"):
-        option = call.known(rest.pop(0), "option")
-        if option in {"-W", "-X"} and rest:
-            rest.pop(0)
-        elif option == "-m" or (option.startswith("-m") and len(option) > 2):
-            module = option[2:] or (call.known(rest.pop(0), "module") if rest else "")
-            return _module(call, module, rest)
-        elif option == "-c" or option.startswith("-c") or option == "-":
-            return None
-    return None
-
-
-def _module(call: Call, module: str, rest: list[Word]) -> None:
-    if module in {"pip", "twine", "poetry", "hatch", "uv", "flit", "pdm", "pipenv"}:
-        call.judge.command([literal(module), *rest])
-
-
 def _unpack(call: Call) -> None:
     for target in call.parse(spec(flags="rq9", longs="")).operands[:1]:
         call.judge.write(target, "zip.outside")
+
+
+# What tools put into one's home for shells to read.
+_SETUPS: Final = re.compile(
+    "(?:~|\0)/(?:\\.nvm/nvm\\.sh|\\.cargo/env|\\.rvm/scripts/rvm|\\.sdkman/bin/sdkman-init\\.sh|\\.(?:bash_)?profile|\\.bashrc|emsdk/emsdk_env\\.sh)"
+    "|activate"
+)
 
 
 def _source(call: Call) -> None:
     """Only a virtual environment's own ``activate``: it sets PATH and nothing runs that could not run anyway."""
     if (
         len(call.args) == 1
-        and re.fullmatch(r"(?:\./)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text)
+        and re.fullmatch(r"(?:\./|~/)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text)
         and ".." not in call.args[0].text
     ):
+        return
+    if call.args and _SETUPS.fullmatch(call.args[0].text) and len(call.args) < 3:
         return
     raise call.deny(
         "script", "Sourcing files is refused: run the script, or call the program by its path, as in .venv/bin/python."
@@ -211,24 +238,14 @@ def _source(call: Call) -> None:
 
 
 BUILDING: Final[dict[str, Rule]] = {
+    **PREPARING,
     **dict.fromkeys(_FREE, anything),
     **dict.fromkeys([*_SUBCOMMANDS, *_SAME], _sub),
     "npx": _npx,
     "pnpx": _npx,
     "bunx": _npx,
     "zip": _unpack,
-    **dict.fromkeys(
-        [
-            "python",
-            "python2",
-            "python3",
-            "pypy",
-            "pypy3",
-            *(f"python2.{n}" for n in (6, 7)),
-            *(f"python3.{n}" for n in range(3, 16)),
-        ],
-        _python,
-    ),
+    **INTERPRETING,
     "source": _source,
     ".": _source,
 }
@@ -236,5 +253,8 @@ BUILDING: Final[dict[str, Rule]] = {
 # What these print with --version or --help comes from themselves, not from the repository they stand in.
 SELF_DESCRIBING: Final = names(
     "python python3 node npm cargo rustc go java javac gcc g++ clang make cmake git pip pip3 ruby perl php ruff mypy docker "
+    "swift swiftc kotlin scala lua luajit julia R ocaml erl elixir crystal dart flutter sbt ninja meson bazel tsc eslint prettier jest pytest mypy "
+    "black flake8 pylint cc ld as nasm zig nim ghc firefox mongo mongod redis-server memcached nginx vim nano emacs ssh ffmpeg pandoc gdb "
+    "strace screen tmux rsync zip nvim codex claude code tox nox yarn pnpm bun deno gradle mvn ant rake rspec rubocop phpunit "
     "kubectl helm terraform gzip gunzip tar find sed awk grep rg fd jq yq tree openssl curl wget sqlite3 psql mysql bzip2 xz"
 )

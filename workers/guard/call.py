@@ -22,11 +22,22 @@ class Asks(Protocol):
     def script(self, source: str) -> None:
         """Judge a whole command line that this one would start."""
 
-    def assign(self, name: str) -> None:
+    def assign(self, name: str, value: Word | None = None) -> None:
         """Judge a variable that this one would set."""
 
-    def write(self, target: Word, rule: str) -> None:
-        """Judge a path that this one would create, change or delete."""
+    @property
+    def fed(self) -> bool:
+        """Whether what comes before a pipe is this one's input."""
+
+    @property
+    def drained(self) -> bool:
+        """Whether what this one prints goes into a pipe."""
+
+    def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
+        """Judge a path that this one would create, change or delete; ``sink``: /dev/null will do."""
+
+    def destroy(self, target: Word, rule: str) -> None:
+        """Judge a path whose content this one would remove or replace as a whole."""
 
     def enter(self, target: Word | None) -> None:
         """Note that what follows runs in another folder."""

@@ -59,12 +59,12 @@ def _dash(letters: str) -> Word:
     return Word("-" + letters)
 
 
-def _targets(allowed: Spec, *, first: int = 0) -> Rule:
+def _targets(allowed: Spec, *, first: int = 0, sink: bool = False) -> Rule:
     """All operands from ``first`` on are written."""
 
     def rule(call: Call) -> None:
         for target in call.parse(allowed).operands[first:]:
-            call.judge.write(target, f"{call.program}.outside")
+            call.judge.write(target, f"{call.program}.outside", sink=sink)
 
     return rule
 
@@ -78,12 +78,24 @@ _COPY: Final = spec(
 )
 
 
+def _remove(call: Call) -> None:
+    for target in call.parse(spec(flags="rRfvdiIp", longs="recursive force verbose dir parents")).operands:
+        call.judge.destroy(target, f"{call.program}.outside")
+
+
 def _copy(call: Call) -> None:
     parsed = call.parse(_COPY)
     targets = parsed.values("t", "target-directory") or list(parsed.operands[-1:])
-    written = [*targets, *parsed.operands] if call.program == "mv" else targets
-    for target in written:
+    sources = (
+        list(parsed.operands) if len(targets) and parsed.has("t", "target-directory") else list(parsed.operands[:-1])
+    )
+    for target in targets:
         call.judge.write(target, f"{call.program}.outside")
+    for source in sources:
+        if source.text.startswith("/dev/"):
+            raise call.deny("device", f"`{source.text}` would empty or fill the file: use touch or write_file.")
+        if call.program == "mv":
+            call.judge.destroy(source, "mv.outside")
 
 
 def _link(call: Call) -> None:
@@ -92,26 +104,40 @@ def _link(call: Call) -> None:
         call.judge.write(path, "ln.outside")
 
 
+# Recursive modes that shut the owner out, or let everybody write.
+_BROAD: Final = re.compile(
+    r"[2367]$|(?:^|,)(?:[go]*[ua][ugoa]*)?-[rwxX]*[rwX]|(?:^|,)(?:[ug]*[oa][ugoa]*|)[+=][rwxX]*w|=(?:,|$)"
+)
+
+
 def _chmod(call: Call) -> None:
     # A mode may begin with a dash, as in `chmod -x f`.
     args = [word for word in call.args if not (word.known and re.fullmatch(r"-[rwx]+", word.text))]
     parsed = Call(call.program, args, call.judge).parse(spec(flags="Rvcf", longs="recursive verbose changes quiet"))
     operands = list(parsed.operands)
+    deep = parsed.has("R", "recursive")
+    mode = call.args[0].text if len(args) != len(call.args) else ""
     if len(args) == len(call.args) and operands:
         mode = call.known(operands.pop(0), "mode")
         if not re.fullmatch(r"0?[0-7]{3}|(?:[ugoa]*[-+=][rwxX]*)(?:,[ugoa]*[-+=][rwxX]*)*", mode):
             raise call.deny("mode", "chmod takes plain rwx modes only, no set-user-id bits.")
+    if re.match(r"0?[0-3]", mode) or (deep and _BROAD.search(mode)):
+        raise call.deny(
+            "mode", f"`{mode}` takes files away from their owner or opens them all to everybody: use 644, 755 or +x."
+        )
     for target in operands:
-        call.judge.write(target, "chmod.outside")
+        if deep:
+            call.judge.destroy(target, "chmod.outside")
+        else:
+            call.judge.write(target, "chmod.outside")
 
 
 CHANGING: Final[dict[str, Rule]] = {
     "mkdir": _targets(spec(flags="pv", valued="m", longs="parents verbose", long_valued="mode")),
-    "rmdir": _targets(spec(flags="pv", longs="parents verbose")),
-    "rm": _targets(spec(flags="rRfvdiI", longs="recursive force verbose dir")),
+    "rmdir": _remove,
+    "rm": _remove,
     "touch": _targets(spec(flags="acm", valued="dtr", longs="no-create", long_valued="date reference time")),
-    "truncate": _targets(spec(flags="c", valued="sr", longs="no-create", long_valued="size reference")),
-    "tee": _targets(spec(flags="ai", longs="append")),
+    "tee": _targets(spec(flags="ai", longs="append"), sink=True),
     "cp": _copy,
     "mv": _copy,
     "install": _copy,

@@ -7,13 +7,17 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from workers.guard.asking import ASKING
+from workers.guard.asking import CLIENTS
 from workers.guard.building import BUILDING, SELF_DESCRIBING
 from workers.guard.call import Call, Rule
 from workers.guard.changing import CHANGING, tar
 from workers.guard.git import git
+from workers.guard.interpreting import check_task
 from workers.guard.reading import READING
 from workers.guard.shell import walk
+from workers.guard.spared import is_whole, protected_part
+from workers.guard.tables import TOOLS
+from workers.guard.variables import check_variable
 from workers.guard.verdict import Decision, Denied, Profile
 from workers.guard.words import UNKNOWN, Word
 from workers.guard.wrapping import WRAPPING
@@ -23,18 +27,6 @@ _SYSTEM_PATH: Final = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([A-Za-z0-9_.+\[-]
 _PROJECT_PATH: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_.@+-]+/)*([A-Za-z0-9_.@+-]+)")
 _MAX_NESTING: Final = 5
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a path in the sandbox, whose /tmp is its own
-# What changes which code a program runs, loads or asks, by prefix, by last part and by whole name.
-_DANGEROUS: Final = re.compile(
-    r"(?:LD|DYLD|GIT|BASH|LESS|FZF|TAR|SSH|RSYNC|MALLOC|GLIBC|BAT|COMP|PROMPT|READLINE|GCONV|SUDO|DBUS|XDG|RIPGREP)_.*"
-    r"|PYTHON(?!(?:PATH|DONTWRITEBYTECODE|UNBUFFERED|HASHSEED|WARNINGS|IOENCODING|UTF8|DEVMODE|ASYNCIODEBUG|FAULTHANDLER)$)[A-Z]+"
-    r"|PERL5?(?:OPT|LIB|DB|IO)?(?:_.*)?|RUBY(?:OPT|LIB|SHELL)|LESS[A-Z]*|AWK(?:PATH|LIBPATH)|HIST[A-Z]+"
-    r"|(?:GZIP|XZ|ZSTD|ZIP|UNZIP|BZIP2?|GREP|JQ|RIPGREP|XZ)(?:OPT|_OPT|_OPTIONS|_DEFAULTS|_CLEVEL|_CONFIG_PATH|_COLORS?)?"
-    r"|.*(?:PAGER|EDITOR|PROXY|proxy)|NODE_OPTIONS|NODE_REPL.*|NODE_PATH|(?:JAVA|_JAVA|JDK_JAVA)(?:_TOOL)?_OPTIONS"
-    r"|PATH|CDPATH|FPATH|MANPATH|MANOPT|IFS|ENV|SHELL|SHELLOPTS|BASHOPTS|VISUAL|BROWSER|HOME|PS[0-9]|SECONDS|RANDOM|SRANDOM"
-    r"|LINENO|OPTIND|OPTARG|OPTERR|EPOCH.*|GLOBIGNORE|EXECIGNORE|FUNCNEST|FCEDIT|INPUTRC|MAIL|MAILPATH|MAILCHECK|TIMEFORMAT"
-    r"|TMOUT|DIRSTACK|UID|EUID|PPID|PIPESTATUS|FIGNORE|HOSTFILE|HOSTALIASES|IGNOREEOF|NLSPATH|LOCPATH|TERMINFO(?:_DIRS)?"
-    r"|TERMCAP|RES_OPTIONS|LOCALDOMAIN|OPENSSL_(?:CONF|ENGINES|MODULES)|SSLKEYLOGFILE|_"
-)
 _TEST_RUNS: Final = frozenset({"-v", "-R"})
 _ARITHMETIC: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 
@@ -45,6 +37,8 @@ class _Judge:
     def __init__(self, profile: Profile, *, strayed: bool = False, nesting: int = 0) -> None:
         self.profile = profile
         self.strayed = strayed
+        self.fed = False
+        self.drained = False
         self._nesting = nesting
 
     def command(self, words: list[Word]) -> None:
@@ -57,18 +51,19 @@ class _Judge:
         self._version_or_rule(program, args)
 
     def _version_or_rule(self, program: str, args: list[Word]) -> None:
-        if (
-            program in SELF_DESCRIBING
-            and len(args) == 1
-            and args[0].text in {"--version", "--help", "-V"}
-            and args[0].known
-        ):
-            return
-        if program in {"java", "go", "node"} and [a.text for a in args] in (["-version"], ["version"], ["-v"]):
+        if len(args) == 1 and args[0].known and self._describes_itself(program, args[0].text):
             return
         rule = self._rule(program)
         if rule is not None:
             rule(Call(program, args, self))
+
+    @staticmethod
+    def _describes_itself(program: str, option: str) -> bool:
+        if program in SELF_DESCRIBING:
+            return option in {"--version", "--help", "-V", "-version", "-help"} or (
+                option in {"-v", "version"} and program in {"java", "go", "node", "ruby", "perl", "php", "mvn"}
+            )
+        return program in TOOLS and option in {"--version", "--help"}
 
     def _rule(self, program: str) -> Rule | None:
         if program == "test":
@@ -76,16 +71,18 @@ class _Judge:
         rule = _BOTH.get(program) or WRAPPING.get(program)
         if rule is not None:
             return rule
-        if self.profile is Profile.REVIEWER and program in ASKING:
-            return ASKING[program]
         building = BUILDING.get(program) or CHANGING.get(program)
+        if program in CLIENTS:
+            return self._asking(CLIENTS[program], building)
+        if program in TOOLS:
+            return self._asking(TOOLS[program], building)
         if self.profile is Profile.IMPLEMENTER:
             if building is None and not program.startswith("\0"):
                 raise Denied(
                     "program.unknown",
                     f"`{program}` is not on the list of programs: use the repository's own tools or scripts.",
                 )
-            return building
+            return self._building(building)
         if program == "tee":
             return CHANGING["tee"]
         if building is None:
@@ -97,6 +94,29 @@ class _Judge:
             "program.profile",
             f"`{program}` builds or changes something, which this profile does not do: read the files instead.",
         )
+
+    def _asking(self, asks: Rule, building: Rule | None) -> Rule:
+        """A table's rule; where the profile builds, what the table denies is held against the rule for building too."""
+        if self.profile is Profile.REVIEWER or building is None:
+            return asks
+        builds = self._building(building)
+
+        def either(call: Call) -> None:
+            try:
+                asks(call)
+            except Denied:
+                builds(call)
+
+        return either
+
+    @staticmethod
+    def _building(rule: Rule | None) -> Rule:
+        def checked(call: Call) -> None:
+            check_task(call)
+            if rule is not None:
+                rule(call)
+
+        return checked
 
     def _program(self, text: str) -> str:
         """The program's name; a script of the project becomes a name that only an implementer may run."""
@@ -121,16 +141,12 @@ class _Judge:
         if self._nesting >= _MAX_NESTING:
             raise Denied("syntax.depth", "Shells are nested too deeply: write the commands out.")
         inner = _Judge(self.profile, strayed=self.strayed, nesting=self._nesting + 1)
+        inner.pipe(fed=self.fed, drained=self.drained)
         walk(source, inner)
         self.strayed = self.strayed or inner.strayed
 
-    def assign(self, name: str) -> None:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise Denied("assign.subscript", "Only plain variable names can be set.")
-        if _DANGEROUS.fullmatch(name):
-            raise Denied(
-                "assign.variable", f"The variable `{name}` changes what programs run or load: leave it as it is."
-            )
+    def assign(self, name: str, value: Word | None = None) -> None:
+        check_variable(name, value, self.profile)
 
     def redirect(self, operator: str, target: Word) -> None:
         text = target.text
@@ -145,11 +161,28 @@ class _Judge:
                     "The file to read is only known at run time: write it out, or begin it with `./`.",
                 )
             return
-        self.write(target, "redirect.write")
+        self.write(target, "redirect.write", sink=True)
 
-    def write(self, target: Word, rule: str) -> None:
+    def pipe(self, *, fed: bool, drained: bool) -> None:
+        self.fed, self.drained = fed, drained
+
+    def empty(self, command: str, target: Word) -> None:
+        if target.text != "/dev/null" and self.profile is Profile.IMPLEMENTER:
+            raise Denied(
+                "redirect.truncates",
+                f"`{command} >` empties or fills a file: make new files with touch, and change others with write_file or sed.",
+            )
+
+    def destroy(self, target: Word, rule: str) -> None:
+        if is_whole(target):
+            raise Denied(
+                rule, f"`{target.text}` is the workspace as a whole: name the files or folders that have to go."
+            )
+        self.write(target, rule)
+
+    def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
         text = target.text
-        if target.known and text in {"/dev/null", "/dev/stdout", "/dev/stderr"}:
+        if sink and target.known and text in {"/dev/null", "/dev/stdout", "/dev/stderr"}:
             return
         if self.profile is Profile.REVIEWER:
             raise Denied(rule, "Nothing may be written here: print it instead.")
@@ -162,6 +195,11 @@ class _Judge:
         if ".." in parts or any(part.lower().rstrip(". ") == ".git" for part in parts):
             raise Denied(
                 rule, f"`{text}` leads out of the workspace or into .git: use a plain path below the workspace."
+            )
+        if not temporary and (found := protected_part(parts)):
+            raise Denied(
+                "write.protected",
+                f"`{found}` steers agents, git or the CI: a command may not write it; if a step of the plan names it, use write_file.",
             )
 
     def enter(self, target: Word | None) -> None:
@@ -192,10 +230,6 @@ class _Judge:
             beside = operators[max(0, place - 1) : place + 2]
             if not double and (word.splits or (not word.known and len(words) > 1 and not any(beside))):
                 raise Denied("test.unknown-word", "Quote what expands in [ ], beside a plain operator.")
-
-    def declare(self) -> None:
-        if self.profile is Profile.REVIEWER:
-            raise Denied("declare", "Set a variable in front of the command that needs it: NAME=value command.")
 
     def background(self) -> None:
         if self.profile is Profile.REVIEWER:

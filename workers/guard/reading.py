@@ -8,16 +8,16 @@ from typing import Final
 
 from workers.guard.asking import QUERIES
 from workers.guard.call import Call, Rule, anything, only, without
+from workers.guard.finding import find
 from workers.guard.options import Spec, names, spec
 from workers.guard.scripts import check_awk, check_sed
-from workers.guard.verdict import Denied
-from workers.guard.words import ANYTHING, FOUND_FILE, UNKNOWN, Word
+from workers.guard.words import ANYTHING, UNKNOWN, Word
 
 _HARMLESS: Final = names("""
-arch b2sum basename cal cat cksum clear cmp column comm cut diff dirname du df echo egrep expand expr factor false fgrep
+b2sum basename bc cal cat cksum clear cmp column comm cut diff dirname du df echo egrep expand expr factor false fgrep
 fmt fold free grep groups head hexdump id join jq lsblk lscpu ls locale look md5 md5sum nl nproc numfmt od paste pgrep pr
 printenv ps pstree pwd readlink realpath rev seq sha1sum sha224sum sha256sum sha384sum sha512sum shasum sleep stat strings
-sum tac tail tr true tty type uname unexpand uptime users vmstat wc whereis which who whoami xzcat zcat zgrep bzcat
+sum tac tail tr true tty type uname unexpand uptime users vmstat wc whereis which who whoami xzcat yes zcat zgrep bzcat
 lsb_release getconf : exit return break continue shift
 """)
 
@@ -28,17 +28,6 @@ _SORT: Final = spec(
     "month-sort numeric-sort random-sort reverse version-sort check merge stable unique zero-terminated debug help version",
     long_valued="key field-separator buffer-size temporary-directory parallel batch-size files0-from sort random-source",
 )
-_FIND_PLAIN: Final = names(
-    "-depth -d -daystart -empty -executable -false -follow -ignore_readdir_race -ls -mount -nogroup -nouser -noleaf "
-    "-print -print0 -prune -quit -readable -true -writable -xdev -warn -nowarn -o -or -a -and -not ! ( ) , "
-    "-H -L -P -E -X -s -x -help --help -version --version"
-)
-_FIND_VALUED: Final = names(
-    "-amin -anewer -atime -cmin -cnewer -ctime -fstype -gid -group -ilname -iname -inum -ipath -iregex -iwholename -links "
-    "-lname -maxdepth -mindepth -mmin -mtime -name -newer -path -perm -printf -regex -regextype -samefile -size -type -uid "
-    "-used -user -wholename -xtype -context -f"
-)
-_FIND_EXEC: Final = frozenset({"-exec", "-execdir"})
 _FD: Final = spec(
     flags="HIusiaglLpF0q1hV",
     valued="tdeESjco",
@@ -60,6 +49,13 @@ _TREE: Final = spec(
     valued="LPI",
     longs="noreport dirsfirst du si prune gitignore matchdirs ignore-case inodes device help version info filesfirst",
     long_valued="filelimit charset sort timefmt gitfile infofile fromfile",
+)
+_BAT: Final = spec(
+    flags="pnAPfhVLus",
+    valued="lrHm",
+    longs="plain number show-all force-colorization help version list-languages list-themes color decorations no-paging "
+    "wrap tabs unbuffered style chop-long-lines squeeze-blank diff-context strip-ansi",
+    long_valued="language line-range highlight-line theme terminal-width file-name",
 )
 _GZIP: Final = spec(
     flags="cdlthVvqfNnrk123456789",
@@ -106,6 +102,10 @@ def _sed(call: Call) -> None:
         scripts = [files.pop(0)]
     check_sed("\n".join(call.known(script, "script") for script in scripts))
     if in_place:
+        if any(re.fullmatch(r"(?:1,\$|/\.?\*?/)?\s*d", call.known(script, "script").strip()) for script in scripts):
+            raise call.deny(
+                "empties", "This sed script deletes every line: remove the file, or say which lines have to go."
+            )
         for target in files:
             call.judge.write(target, "sed.in-place")
 
@@ -119,68 +119,6 @@ def _awk(call: Call) -> None:
     check_awk(call.known(parsed.operands[0], "program"))
 
 
-def _find(call: Call) -> None:
-    rest = list(call.args)
-    starts: list[Word] = []
-    while rest:
-        word = rest.pop(0)
-        if not word.known:
-            if word.may_be_option:
-                raise call.deny(
-                    "unknown-word", "A word of `find` is only known at run time and could be an action: write it out."
-                )
-            starts.append(word)
-        elif word.text in _FIND_PLAIN:
-            continue
-        elif word.text in _FIND_VALUED or re.fullmatch(r"-newer[aBcm][aBcmt]", word.text):
-            if rest and rest.pop(0).splits:
-                raise call.deny("unknown-word", f"The value of `{word.text}` may become several words: quote it.")
-        elif word.text in _FIND_EXEC:
-            rest = _find_exec(call, rest, starts)
-        elif word.text == "-delete":
-            _find_delete(call, starts)
-        elif re.fullmatch(r"-perm|[+-]?[0-9]+", word.text) or not word.text.startswith("-"):
-            starts.append(word)
-        else:
-            raise call.deny("action", f"`find {word.text}` can write or run something, or is unknown: let find print.")
-
-
-def _starts_inside(call: Call, starts: list[Word]) -> None:
-    for start in starts or [Word(".")]:
-        call.judge.write(start, "find.delete")
-
-
-def _find_delete(call: Call, starts: list[Word]) -> None:
-    if not call.writes:
-        raise call.deny("delete", "find may not delete files here: let it print them.")
-    _starts_inside(call, starts)
-
-
-def _find_exec(call: Call, rest: list[Word], starts: list[Word]) -> list[Word]:
-    end = next(
-        (
-            n
-            for n, w in enumerate(rest)
-            if w.known and (w.text == ";" or (w.text == "+" and n and rest[n - 1].text == "{}"))
-        ),
-        None,
-    )
-    if end is None or not end:
-        raise call.deny("exec", "The command of `find -exec` does not end in \\; or {} +: close it.")
-    inside = call.writes
-    if inside:
-        try:
-            _starts_inside(call, starts)
-        except Denied:
-            inside = False
-    found = FOUND_FILE if inside else Word(FOUND_FILE.text)
-    command = [
-        found if w.text == "{}" else Word(w.text.replace("{}", UNKNOWN)) if "{}" in w.text else w for w in rest[:end]
-    ]
-    call.judge.command(command)
-    return rest[end + 1 :]
-
-
 def _fd(call: Call) -> None:
     for place, word in enumerate(call.args):
         if word.known and word.text in {"-x", "--exec", "-X", "--exec-batch"}:
@@ -191,6 +129,12 @@ def _fd(call: Call) -> None:
             )
             return
     call.parse(_FD)
+
+
+def _binutils(call: Call) -> None:
+    if any(word.prefix.startswith("@") for word in call.args):
+        raise call.deny("response-file", f"`{call.program}` would read options from a file: write them out.")
+    without("--plugin")(call)
 
 
 def _uniq(call: Call) -> None:
@@ -253,7 +197,7 @@ def _packed(unpack: bool) -> Rule:
             how = "-c" if unpack else "-c, -l or -t"
             raise call.deny("in-place", f"`{call.program}` replaces its file: use {how}.")
         for target in parsed.operands:
-            call.judge.write(target, f"{call.program}.in-place")
+            call.judge.destroy(target, f"{call.program}.in-place")
 
     return rule
 
@@ -280,12 +224,20 @@ def _set(call: Call) -> None:
 
 
 def _cd(call: Call) -> None:
+    if any(not word.known for word in call.args):
+        # Wherever that is, it may be outside.
+        call.judge.enter(None)
+        return
     operands = call.parse(spec(flags="LPe")).operands
     call.judge.enter(operands[0] if operands else None)
 
 
 def _unzip(call: Call) -> None:
-    parsed = call.parse(spec(flags="lvtZ1qazpc" + ("oxnjd" if call.writes else ""), longs="help"))
+    parsed = call.parse(
+        spec(flags="lvtZ1qazpc" + ("oxnj" if call.writes else ""), valued="d" if call.writes else "", longs="help")
+    )
+    for target in parsed.values("d"):
+        call.judge.write(target, "unzip.outside")
     if not call.writes and not parsed.has("l", "v", "t", "Z", "p", "c"):
         raise call.deny("extract", "unzip writes files: list them with -l, or print one with -p.")
 
@@ -301,7 +253,7 @@ def _table() -> dict[str, Rule]:
         "sort": _sort,
         "sed": _sed,
         **rows("awk gawk mawk nawk", _awk),
-        "find": _find,
+        "find": find,
         **rows("fd fdfind", _fd),
         "rg": _RG,
         "uniq": _uniq,
@@ -311,7 +263,7 @@ def _table() -> dict[str, Rule]:
         "date": _date,
         "hostname": _no_operands(spec(flags="fisdAI", longs="fqdn short")),
         "file": without("-C", "--compile"),
-        **rows("nm size readelf objdump addr2line c++filt", without("--plugin")),
+        **rows("nm size readelf objdump addr2line c++filt", _binutils),
         **rows("gzip pigz bzip2 xz zstd lzma", _packed(unpack=False)),
         **rows("gunzip bunzip2 unxz unzstd", _packed(unpack=True)),
         "unzip": _unzip,
@@ -331,7 +283,9 @@ def _table() -> dict[str, Rule]:
         "read": _read,
         "set": _set,
         "cd": _cd,
-        "bat": without("--pager", "--generate-config-file", "--diff", "--map-syntax"),
+        "pushd": _cd,
+        "popd": _cd,
+        **rows("bat batcat", only(_BAT)),
         "shuf": only(
             spec(
                 flags="erz",

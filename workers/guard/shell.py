@@ -7,36 +7,18 @@ and on the gaps between nodes close what was found (backquotes in heredocs, cont
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final, Protocol
 
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
+from workers.guard.source import check_source, check_tree
 from workers.guard.verdict import Denied
 from workers.guard.words import Word, WordReader, literal
 
-MAX_BYTES: Final = 32 * 1024
 _MAX_DEPTH: Final = 40
 _LANGUAGE: Final = Language(tree_sitter_bash.language())
 _HEREDOC_WORD: Final = re.compile(r"(?P<quote>['\"]?)(?P<word>[A-Za-z_][A-Za-z0-9_]*)(?P=quote)")
-_WHOLE: Final = frozenset(
-    {"string", "raw_string", "ansi_c_string", "heredoc_body", "comment", "regex", "extglob_pattern"}
-)
-_ONE_LINE: Final = frozenset(
-    {
-        "command",
-        "declaration_command",
-        "unset_command",
-        "file_redirect",
-        "herestring_redirect",
-        "variable_assignment",
-        "variable_assignments",
-        "concatenation",
-        "negated_command",
-    }
-)
 _SEPARATORS: Final = frozenset({";", "\n", "&", ";;"})
 # Per kind of statement: the tokens that belong to it. Its other children are statements.
 _TOKENS: Final[dict[str, frozenset[str]]] = {
@@ -53,11 +35,15 @@ _TOKENS: Final[dict[str, frozenset[str]]] = {
     "do_group": frozenset({"do", "done"}),
 }
 _SUBSTITUTION_TOKENS: Final = frozenset({"$(", "`", ")", "<("})
-_TEST_GROUPS: Final = frozenset({"binary_expression", "unary_expression", "parenthesized_expression"})
-_INVISIBLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
-    "\u2028-\u202f\u205f-\u206f\u3000\u3164\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U0010ffff]"
+# What gives a file nothing, or gives without end.
+_EMPTY: Final = re.compile(
+    r"(?:(?:/usr)?/bin/|(?:command|time|nohup|env|nice|xargs|timeout)\s+|(?:-\S+|[0-9.]+[smhd]?|[A-Za-z_]\w*=\S*)\s+){0,12}"
+    r"(?:|:|true|false|cat\s+/dev/\w+|yes(?:\s.*)?|(?:echo|printf)(?:\s+-n)?(?:\s+(?:''|\"\"))?)"
 )
+_GIVES: Final = frozenset({">", ">|", "&>"})
+# Where `read` cuts its line; the variable goes back to what it was.
+_SEPARATED: Final = re.compile(r"IFS=(?:[,:;|=/-]?|'[^']*'|\$'\\[nt]')")
+_TEST_GROUPS: Final = frozenset({"binary_expression", "unary_expression", "parenthesized_expression"})
 
 
 class Rules(Protocol):
@@ -66,8 +52,8 @@ class Rules(Protocol):
     def command(self, words: list[Word]) -> None:
         """One simple command: its name and arguments."""
 
-    def assign(self, name: str) -> None:
-        """A variable gets a value."""
+    def assign(self, name: str, value: Word | None = None) -> None:
+        """A variable gets a value; None when the value is not plain."""
 
     def redirect(self, operator: str, target: Word) -> None:
         """A redirection to a file."""
@@ -75,28 +61,14 @@ class Rules(Protocol):
     def test(self, words: list[Word], *, double: bool) -> None:
         """A ``[`` or ``[[`` expression, its operators as words."""
 
-    def declare(self) -> None:
-        """``export``, ``readonly``, ``local`` or ``unset`` is used."""
-
     def background(self) -> None:
         """A command is sent to the background."""
 
+    def pipe(self, *, fed: bool, drained: bool) -> None:
+        """What follows reads what another command prints (``fed``), and another reads what it prints (``drained``)."""
 
-def check_source(source: str) -> None:
-    """Refuse what no honest command line holds and parsers disagree on."""
-    if len(source.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise Denied(
-            "source.too-long", f"The command is longer than {MAX_BYTES} bytes: put it into a script or split it."
-        )
-    if found := _INVISIBLE.search(source):
-        raise Denied(
-            "source.characters",
-            f"The command holds the character U+{ord(found[0]):04X}, which cannot be seen or is no plain blank: leave it out.",
-        )
-    if not source.strip():
-        raise Denied("source.empty", "There is no command.")
-    if re.search(r"[^ \t\n]\\\n[^ \t\n]", source):
-        raise Denied("source.continuation", "A word goes on after a backslash and a line break: put a blank before it.")
+    def empty(self, command: str, target: Word) -> None:
+        """A file gets nothing, or what never ends."""
 
 
 def walk(source: str, rules: Rules) -> None:
@@ -108,62 +80,8 @@ def walk(source: str, rules: Rules) -> None:
         raise Denied(
             "syntax.error", "The command could not be parsed as a whole: write it in plainer shell, or as several."
         )
-    _check_gaps(root, encoded)
-    _check_lines(root, encoded)
+    check_tree(root, encoded)
     _Walk(source, rules).statement(root, 0)
-
-
-def _leaves(root: Node) -> Iterator[Node]:
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node.is_missing:
-            raise Denied("syntax.error", "A part of the command is missing: complete it.")
-        if node.type in _WHOLE or not node.child_count:
-            yield node
-        else:
-            waiting += reversed(node.children)
-
-
-def _check_gaps(root: Node, source: bytes) -> None:
-    """Before, between and after what the parser read there may be blanks only: nothing was skipped."""
-    # Heredoc bodies are read out of order: sort by place.
-    end = 0
-    for leaf in sorted(_leaves(root), key=lambda n: (n.start_byte, n.end_byte)):
-        _check_gap(source[end : leaf.start_byte])
-        end = max(end, leaf.end_byte)
-    _check_gap(source[end:])
-
-
-def _check_gap(gap: bytes) -> None:
-    if gap.replace(b"\\\n", b" ").strip(b" \t\n"):
-        raise Denied(
-            "syntax.gap",
-            "A part of the command was not understood: write it in plainer shell (before a heredoc, leave out a lone `-`).",
-        )
-
-
-def _check_lines(root: Node, source: bytes) -> None:
-    """A command ends with its line, a joined word has no gap, and a comment begins where a word could."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if node.type == "comment" and not _may_be_comment(source[: node.start_byte]):
-            raise Denied("syntax.comment", "A # here may be part of a word: put a plain blank before it, or quote it.")
-        if node.type in _ONE_LINE or (node.type == "test_command" and node.children[0].type == "["):
-            for before, after in pairwise(node.children):
-                gap = source[before.end_byte : after.start_byte]
-                if b"\n" in gap.replace(b"\\\n", b"") or (
-                    gap and node.type in {"concatenation", "variable_assignment"}
-                ):
-                    raise Denied("syntax.line", "A command goes on after the end of its line: write it in one line.")
-        waiting += node.children
-
-
-def _may_be_comment(before: bytes) -> bool:
-    if re.search(rb"\\[ \t]+$", before):
-        return False
-    return not before or before.endswith((b" ", b"\t", b"\n", b";", b"(", b")", b"|", b"&"))
 
 
 class _Walk:
@@ -206,14 +124,19 @@ class _Walk:
                 raise _unread(node)
 
     def _block(self, node: Node, tokens: frozenset[str], depth: int) -> None:
-        for child in node.children:
+        piped = node.type == "pipeline"
+        for place, child in enumerate(node.children):
             if child.is_named:
+                if piped:
+                    self._rules.pipe(fed=place > 0, drained=place < len(node.children) - 1)
                 self.statement(child, depth + 1)
                 continue
             if child.type == "&":
                 self._rules.background()
             elif child.type not in tokens and child.type not in _SEPARATORS:
                 raise _unread(child)
+        if piped:
+            self._rules.pipe(fed=False, drained=False)
 
     def _substitution(self, node: Node) -> None:
         text = node.text or b""
@@ -223,6 +146,8 @@ class _Walk:
         for child in node.children:
             if child.type == "file_redirect":
                 self._file_redirect(child)
+                if _gives(child):
+                    self._rules.empty("", self._reader.read(child.children[-1]))
             elif child.is_named:
                 self.statement(child, depth + 1)
             elif child.type not in _SUBSTITUTION_TOKENS and child.type not in _SEPARATORS - {"&"}:
@@ -231,8 +156,13 @@ class _Walk:
 
     def _command(self, node: Node) -> None:
         words: list[Word] = []
+        name = node.child_by_field_name("name")
         for child in node.children:
             match child.type:
+                case "variable_assignment" if (
+                    name is not None and _text(name) == "read" and _SEPARATED.fullmatch(_text(child))
+                ):
+                    continue
                 case "variable_assignment":
                     self._assignment(child)
                 case "command_name":
@@ -248,10 +178,13 @@ class _Walk:
         self._rules.command(words)
 
     def _redirected(self, node: Node, depth: int) -> None:
+        command = _last_command(node.child_by_field_name("body"))
         for child in node.children:
             match child.type:
                 case "file_redirect":
                     self._file_redirect(child)
+                    if _EMPTY.fullmatch(command) and _gives(child):
+                        self._rules.empty(command, self._reader.read(child.children[-1]))
                 case "herestring_redirect":
                     self._herestring(child)
                 case "heredoc_redirect":
@@ -323,16 +256,16 @@ class _Walk:
         name, *rest = node.children
         if name.type != "variable_name":
             raise Denied("assign.subscript", "Array elements are not read: use a plain variable.")
-        self._rules.assign(_text(name))
+        value: Word | None = None
         for child in rest:
             if child.is_named:
-                self._reader.read(child)
+                value = self._reader.read(child)
             elif child.type not in {"=", "+="}:
                 raise _unread(child)
+        self._rules.assign(_text(name), value)
 
     def _declaration(self, node: Node) -> None:
         keyword, *rest = node.children
-        self._rules.declare()
         if keyword.type not in {"export", "readonly", "local"}:
             raise Denied("declare", f"`{keyword.type}` is not read: assign the variable plainly.")
         for child in rest:
@@ -351,7 +284,6 @@ class _Walk:
         self._rules.assign(name)
 
     def _unset(self, node: Node) -> None:
-        self._rules.declare()
         for child in node.children[1:]:
             if child.type != "variable_name":
                 raise Denied("unset", "Only plain variable names can be unset.")
@@ -407,6 +339,17 @@ class _Walk:
             else:
                 words.append(self._reader.read(child))
         self._rules.test(words, double=node.children[0].type == "[[")
+
+
+def _gives(redirect: Node) -> bool:
+    return redirect.children[-1].is_named and any(child.type in _GIVES for child in redirect.children)
+
+
+def _last_command(body: Node | None) -> str:
+    """The command whose output a redirection takes; the parser puts what stands before it into the same body."""
+    while body is not None and body.type in {"list", "pipeline", "negated_command"} and body.named_children:
+        body = body.named_children[-1]
+    return _text(body) if body is not None else ""
 
 
 def _check_pattern(node: Node) -> None:

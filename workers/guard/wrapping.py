@@ -158,6 +158,51 @@ _TIMEOUT: Final = spec(
     flags="v", valued="ks", longs="foreground preserve-status verbose", long_valued="kill-after signal", permute=False
 )
 
+
+def _watch(call: Call) -> None:
+    """``watch`` hands its words to a shell as one text."""
+    parsed = call.parse(
+        spec(
+            flags="dtgcebpwx",
+            valued="n",
+            longs="differences no-title chgexit color errexit beep precise exec help version",
+            long_valued="interval",
+            permute=False,
+        )
+    )
+    if parsed.has("x", "exec"):
+        _inner(call, parsed.operands)
+        return
+    if not parsed.operands:
+        raise call.deny("command", "watch has no command to run.")
+    call.judge.script(" ".join(call.known(word, "command") for word in parsed.operands))
+
+
+def _arch(call: Call) -> None:
+    """Prints the machine's kind on Linux; on a Mac it starts a program for another one."""
+    rest = list(call.args)
+    while rest and rest[0].known and rest[0].text in {"-x86_64", "-arm64", "-arm64e", "-i386", "-64", "-32"}:
+        rest.pop(0)
+    if rest:
+        _inner(call, rest)
+
+
+def _rtk(call: Call) -> None:
+    """A proxy that shortens what other programs print; a few questions are about itself."""
+    rest = list(call.args)
+    if rest and rest[0].text == "proxy":
+        rest.pop(0)
+    if rest and rest[0].known and rest[0].text in {"gain", "discover", "version", "help", "--version", "--help", "-h"}:
+        return
+    _inner(call, rest)
+
+
+def _caffeinate(call: Call) -> None:
+    parsed = call.parse(spec(flags="dimsu", valued="tw", permute=False))
+    if parsed.operands:
+        _inner(call, parsed.operands)
+
+
 WRAPPING: Final[dict[str, Rule]] = {
     "env": _env,
     "timeout": _after(_TIMEOUT, 1, r"[0-9.]+[smhd]?"),
@@ -169,6 +214,10 @@ WRAPPING: Final[dict[str, Rule]] = {
     "command": _command,
     "nohup": _nohup,
     "xargs": _xargs,
+    "watch": _watch,
+    "arch": _arch,
+    "caffeinate": _caffeinate,
+    "rtk": _rtk,
     **dict.fromkeys(("sh", "bash", "zsh", "dash"), _shell),
     "xvfb-run": _xvfb,
     "xvfb-maybe": _xvfb,
