@@ -19,7 +19,8 @@ from bot.adapters.artifact_files import ArtifactFiles
 from bot.adapters.celery_queue import CeleryApp, CeleryQueue, make_celery
 from bot.adapters.git_trees import GitTrees
 from bot.adapters.storage import SqlStorage, migrate
-from bot.adapters.storage.engine import dispose, make_engine, our_errors, parse_url
+from bot.adapters.storage.authority import Standing, standing
+from bot.adapters.storage.engine import dispose, is_sqlite, make_engine, our_errors, parse_url
 from bot.adapters.system_clock import SystemChance, SystemClock
 from bot.adapters.webhook_payloads import WebhookPayloads
 from bot.domain.errors import InternalError, UserError
@@ -30,6 +31,7 @@ from bot.domain.workflow import WORKFLOWS
 from bot.policy.decide import PolicySet
 from bot.ports.github import OutboxWrite
 from bot.ports.queue import Nudge
+from bot.ports.storage import LEASED
 from bot.redaction import Redactor
 from bot.services.approving import Approving
 from bot.services.commanding import Commander
@@ -46,6 +48,7 @@ from bot.services.progress import Progress
 from bot.services.publishing import Publishing
 from bot.services.publishing_checks import PublishedChecks
 from bot.services.publishing_issue import PublishedIssue
+from bot.services.recovering import Recovering
 from bot.services.rescue import Sweeper
 from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
@@ -73,6 +76,15 @@ class Parts:
     dispatch: Dispatch | None
 
 
+# What a process of each kind may hold a lease on, and so may release after a crash.
+LEASES: dict[Process, tuple[str, ...]] = {
+    Process.UP: LEASED,
+    Process.CONTROL: ("jobs", "deliveries"),
+    Process.AGENTS: ("jobs",),
+    Process.GITHUB: ("jobs", "outbox"),
+}
+
+
 def owner_name(process: Process) -> str:
     """Who holds a lease: machine, boot, process kind and number, so that leases of the dead can be told."""
     boot = Path("/proc/sys/kernel/random/boot_id")
@@ -90,10 +102,42 @@ def is_dead(owner: str, here: str) -> bool:
 
 
 def prepare(settings: Settings) -> None:
-    """Directories, migrations and the edges table; safe to call by every process at every start."""
+    """Directories and migrations; safe to call by every process at every start.
+
+    Raises ``SettingsError`` where migrations are missing and the process's database user may not run them.
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.artifacts.mkdir(parents=True, exist_ok=True)
     migrate(settings.database_url)
+
+
+def migrate_records(url: str) -> None:
+    """Schema, rights and edges of this release, by the tables' owner: what `conductor migrate` does. Idempotent."""
+    if is_sqlite(url):
+        Path(parse_url(url).database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
+    migrate(url)
+    storage = SqlStorage(url, SweptQueue(), pool_size=1)
+    try:
+        _add_edges(storage)
+    finally:
+        storage.close()
+
+
+def _add_edges(storage: SqlStorage) -> None:
+    with storage.begin() as tx:
+        for workflow in WORKFLOWS.values():
+            tx.runs.add_edges(workflow)
+
+
+def _release_the_dead(storage: SqlStorage, process: Process) -> None:
+    """Leases that processes of this machine left behind when they were killed."""
+    among = LEASES.get(process, ())
+    if not among:
+        return
+    with storage.begin() as tx:
+        for owner in tx.jobs.owners(among):
+            if is_dead(owner, owner_name(process)):
+                tx.jobs.release_owner(owner, among)
 
 
 def build(settings: Settings) -> Parts:
@@ -102,12 +146,10 @@ def build(settings: Settings) -> Parts:
     celery = make_celery(settings.broker_url)
     queue = CeleryQueue(celery)
     storage = SqlStorage(settings.database_url, queue, pool_size=settings.threads + 4)
-    with storage.begin() as tx:
-        for workflow in WORKFLOWS.values():
-            tx.runs.add_edges(workflow)
-        for owner in tx.jobs.owners():
-            if is_dead(owner, owner_name(settings.process)):
-                tx.jobs.release_owner(owner)
+    if settings.process in {Process.UP, Process.CONTROL}:
+        # Who moves runs asks that their edges are there.
+        _add_edges(storage)
+    _release_the_dead(storage, settings.process)
     desk = Desk(
         storage=storage,
         clock=SystemClock(),
@@ -206,6 +248,18 @@ def records_problem(url: str) -> str:
     return f"the database {name} is of an older release ({', '.join(sorted(found))})" if found & older else ""
 
 
+def standing_of(url: str, process: Process) -> Standing | None:
+    """How a PostgreSQL user stands to the rights of a process; None on SQLite, which knows no users."""
+    if is_sqlite(url):
+        return None
+    engine = make_engine(url, read_only=True, pool_size=1)
+    try:
+        with our_errors(), engine.connect() as connection:
+            return standing(connection, process.value)
+    finally:
+        dispose(engine)
+
+
 def shell(settings: Settings) -> Shell:
     """The parts of a command at the shell; migrates nothing. Raises ``UserError`` when the App keeps no records there."""
     problem = records_problem(settings.database_url)
@@ -241,6 +295,7 @@ def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Di
             JobKind.APPROVAL: looking.approval,
             JobKind.PULL_STATE: looking.pull_state,
             JobKind.FEEDBACK: looking.feedback,
+            JobKind.RECOVERY: Recovering(desk, looking.reader).look,
         }
     if settings.process in {Process.UP, Process.AGENTS}:
         found |= _agents(settings, desk)
@@ -302,7 +357,9 @@ def _agents(settings: Settings, desk: Desk) -> dict[str, Handler]:
         trees=desk.trees,
         model=MessagesApi(api_key=settings.model_key.get_secret_value(), base_url=settings.model_url),
         redactor=desk.redactor,
-        sandbox=Sandbox(toolchain=Toolchain.build(room / "toolchain"), scratch=room / "sandboxes"),
+        sandbox=Sandbox(
+            toolchain=Toolchain.build(room / "toolchain"), scratch=room / "sandboxes", cgroup=settings.cgroup
+        ),
         layers=LayerCache(room / "layers", settings.cache_bytes),
         base_trees=TreeCache(room / "trees", settings.cache_bytes),
         prices=prices_of(settings),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -33,6 +34,18 @@ SECRETS: dict[str, frozenset[Process]] = {
     "CONDUCTOR_APP_PRIVATE_KEY": frozenset({Process.UP, Process.GITHUB}),
     "ANTHROPIC_API_KEY": frozenset({Process.UP, Process.AGENTS}),
 }
+FOREIGN: dict[str, frozenset[Process]] = {
+    "ANTHROPIC_AUTH_TOKEN": frozenset({Process.UP, Process.AGENTS}),
+    "GITHUB_TOKEN": frozenset({Process.UP}),
+    "GH_TOKEN": frozenset({Process.UP}),
+}
+"""Credentials under names that we do not read but others do; `github` too has no use for one beside the App's key."""
+SHAPES: tuple[tuple[re.Pattern[str], str, frozenset[Process]], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key", SECRETS["CONDUCTOR_APP_PRIVATE_KEY"]),
+    (re.compile(r"\bsk-ant-[\w-]{8}"), "a model key", SECRETS["ANTHROPIC_API_KEY"]),
+    (re.compile(r"\b(?:gh[pousr]_|github_pat_)\w{16}"), "a GitHub token", FOREIGN["GITHUB_TOKEN"]),
+)
+"""What such secrets look like, whatever the variable is called."""
 REQUIRED: dict[Process, tuple[str, ...]] = {
     Process.UP: ("CONDUCTOR_WEBHOOK_SECRET", "CONDUCTOR_APP_PRIVATE_KEY", "ANTHROPIC_API_KEY"),
     Process.WEB: ("CONDUCTOR_WEBHOOK_SECRET",),
@@ -45,7 +58,8 @@ class Settings(BaseModel):
     """One process's settings. ``simulation`` opens loopback URLs and is never read from the environment.
 
     ``lease_ms`` and ``pacing_ms`` in milliseconds; ``tick_ms``: how often the sweeper is woken; ``threads``: jobs a worker
-    runs at once; ``cache_bytes``: disk for unpacked trees and for setup layers, each.
+    runs at once; ``cache_bytes``: disk for unpacked trees and for setup layers, each; ``cgroup``: a delegated version 2 cgroup
+    that bounds sandboxes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +78,7 @@ class Settings(BaseModel):
     github_url: str = "https://api.github.com"
     public_url: str = ""
     policies: Path | None = None
+    cgroup: Path | None = None
     prices: dict[str, Any] = {}
     pacing_ms: int = 1_000
     lease_ms: int = 60_000
@@ -94,11 +109,13 @@ class Settings(BaseModel):
 def from_environment(process: Process, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read and check. Raises ``SettingsError`` with one sentence: a missing secret, a foreign one, a URL that is not https."""
     secrets = {name: _secret(name, environment) for name in SECRETS}
+    for name, holders in FOREIGN.items():
+        _refuse_foreign(process, name, holders, environment.get(name, ""))
     for name, value in secrets.items():
-        if value and process not in SECRETS[name] and process is not Process.SHELL:
-            raise SettingsError(
-                f"the {process} process must not hold {name}: unset it there and start again", {"name": name}
-            )
+        _refuse_foreign(process, name, SECRETS[name], value)
+    for name, value in environment.items():
+        for shape, what, holders in SHAPES:
+            _refuse_foreign(process, f"{what}, as {name} has", holders, value if shape.search(value) else "")
     missing = [name for name in REQUIRED.get(process, ()) if not secrets[name]]
     if missing:
         raise SettingsError(
@@ -106,7 +123,7 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
             {"name": missing[0]},
         )
     data = Path(environment.get("CONDUCTOR_DATA", ".conductor")).absolute()
-    database = _secret("CONDUCTOR_DATABASE_URL", environment) or f"sqlite:///{data / 'conductor.db'}"
+    database = _database_url(environment, data)
     settings = Settings(
         process=process,
         data=data,
@@ -122,6 +139,7 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
         github_url=environment.get("CONDUCTOR_GITHUB_URL", "https://api.github.com"),
         public_url=environment.get("CONDUCTOR_PUBLIC_URL", "").rstrip("/"),
         policies=Path(environment["CONDUCTOR_POLICIES"]) if environment.get("CONDUCTOR_POLICIES") else None,
+        cgroup=Path(environment["CONDUCTOR_CGROUP"]) if environment.get("CONDUCTOR_CGROUP") else None,
         pacing_ms=_number(environment, "CONDUCTOR_PACING_MS", 1_000),
         threads=_number(environment, "CONDUCTOR_THREADS", 8),
     )
@@ -129,7 +147,10 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
 
 
 def checked(settings: Settings) -> Settings:
-    """Production speaks https alone, and split processes need a broker and a database that they can share."""
+    """Nobody holds another's secret, production speaks https alone, and split processes share a broker."""
+    given = (settings.webhook_secret, settings.app_private_key, settings.model_key)
+    for (name, holders), value in zip(SECRETS.items(), given, strict=True):
+        _refuse_foreign(settings.process, name, holders, value.get_secret_value() if value else "")
     if not settings.simulation:
         for name, url in (
             ("ANTHROPIC_BASE_URL", settings.model_url),
@@ -155,6 +176,14 @@ def checked(settings: Settings) -> Settings:
     return settings
 
 
+def _refuse_foreign(process: Process, name: str, holders: frozenset[Process], value: str) -> None:
+    """A shell holds nothing: it drops what it was given (`_own`)."""
+    if value and process not in holders and process is not Process.SHELL:
+        raise SettingsError(
+            f"the {process} process must not hold {name}: unset it there and start again", {"name": name}
+        )
+
+
 def _secret(name: str, environment: Mapping[str, str]) -> str:
     direct, file = environment.get(name, ""), environment.get(f"{name}_FILE", "")
     if direct or not file:
@@ -165,6 +194,23 @@ def _secret(name: str, environment: Mapping[str, str]) -> str:
         raise SettingsError(
             f"{name}_FILE names {file!r}, which cannot be read: {error.strerror}", {"name": f"{name}_FILE"}
         ) from error
+
+
+def _database_url(environment: Mapping[str, str], data: Path) -> str:
+    """The URL, with the password that came apart from it: a file of passwords is then a file of one secret."""
+    url = _secret("CONDUCTOR_DATABASE_URL", environment) or f"sqlite:///{data / 'conductor.db'}"
+    password = _secret("CONDUCTOR_DATABASE_PASSWORD", environment)
+    if not password:
+        return url
+    parts = urlsplit(url)
+    if not parts.username or parts.password is not None:
+        raise SettingsError(
+            "CONDUCTOR_DATABASE_PASSWORD belongs to a CONDUCTOR_DATABASE_URL with a user and no password: write it as"
+            " postgresql+psycopg://USER@HOST:5432/conductor",
+            {"name": "CONDUCTOR_DATABASE_PASSWORD"},
+        )
+    user, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}").geturl()
 
 
 def _own(process: Process, secrets: Mapping[str, str], name: str) -> SecretStr | None:

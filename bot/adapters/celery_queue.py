@@ -26,7 +26,11 @@ POLL_S = 0.005
 
 
 def make_celery(broker_url: str) -> Celery:
-    """A Celery application without a result backend; JSON only, late acknowledgement, one message at a time."""
+    """A Celery application without a result backend; JSON only, late acknowledgement, one message at a time.
+
+    Workers take messages from their queues and nothing else: no remote control, by which whoever reaches the broker could
+    end them or change their pace, and no events, which tell whoever listens what they do.
+    """
     app = Celery("conductor", broker=broker_url)
     options: dict[str, Any] = {
         "visibility_timeout": 4 * 3600,
@@ -44,7 +48,9 @@ def make_celery(broker_url: str) -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         worker_redirect_stdouts=False,
-        worker_enable_remote_control=not broker_url.startswith("memory:"),
+        result_accept_content=["json"],
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options=options,
         task_publish_retry=False,

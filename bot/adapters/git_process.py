@@ -6,6 +6,7 @@ hooks, replaced objects, lazy fetches, and protocols that start programs.
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import tempfile
@@ -81,8 +82,22 @@ class Git:
         self.git_dir = git_dir.absolute()
         self._seconds = seconds
         if not (self.git_dir / "HEAD").is_file():
-            self.git_dir.parent.mkdir(parents=True, exist_ok=True)
-            self.run("init", "--quiet", "--bare", "--template=", os.fspath(self.git_dir))
+            self._make()
+
+    def _make(self) -> None:
+        """Made beside its place and then moved there, as processes that start together may all find it missing."""
+        self.git_dir.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{self.git_dir.name}-", dir=self.git_dir.parent) as beside:
+            made = Path(beside) / "made"
+            self.run("init", "--quiet", "--bare", "--template=", os.fspath(made), extra={"GIT_DIR": os.fspath(made)})
+            try:
+                made.rename(self.git_dir)
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                    raise
+                # Another was first, or somebody left a half: git completes that.
+                if not (self.git_dir / "HEAD").is_file():
+                    self.run("init", "--quiet", "--bare", "--template=", os.fspath(self.git_dir))
 
     def argv(self, arguments: Sequence[str | bytes], settings: Sequence[str] = ()) -> list[str | bytes]:
         """The command line: our settings, then ``settings``, then the command."""

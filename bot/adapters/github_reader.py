@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from bot.ports.github import (
     GitHubBusy,
     GitHubRefused,
     IssueState,
+    ListedDelivery,
     Permission,
     Place,
     PullState,
@@ -262,24 +263,23 @@ class GitHubAppReader:
 
     # Deliveries
 
-    def failed_deliveries(self, since: int) -> tuple[dict[str, Any], ...]:
-        """The last attempt of each delivery since that time of which no attempt succeeded, oldest first."""
-        latest: dict[str, dict[str, Any]] = {}
-        done: set[str] = set()
+    def deliveries(self, since: int) -> tuple[ListedDelivery, ...]:
+        """Listed newest attempt first, so the first one met of a delivery is its latest."""
+        attempts: dict[str, list[dict[str, Any]]] = {}
         params: dict[str, Any] = {"per_page": _PAGE}
         for _ in range(_PAGES):
             response = self._client.as_app("GET", "/app/hook/deliveries", params=params)
             page = decoded(response)
             for one in page:
-                latest.setdefault(one["guid"], _delivery(one))
-                if 200 <= int(one.get("status_code") or 0) < 300:
-                    done.add(one["guid"])
+                if milliseconds(one["delivered_at"]) >= since:
+                    attempts.setdefault(one["guid"], []).append(one)
             cursor = _cursor(response)
             if not page or cursor is None or milliseconds(page[-1]["delivered_at"]) < since:
                 break
             params["cursor"] = cursor
-        failed = [one for guid, one in latest.items() if guid not in done and one["delivered_at"] >= since]
-        return tuple(sorted(failed, key=lambda one: (one["delivered_at"], one["id"])))
+        # Times are whole seconds: numbers tell which was first.
+        by_first = sorted(attempts.items(), key=lambda one: int(one[1][-1]["id"]))
+        return tuple(_listed(guid, all_of_it) for guid, all_of_it in by_first)
 
     def redeliver(self, delivery_id: int) -> None:
         """Ask GitHub to deliver again."""
@@ -383,14 +383,18 @@ def _pull(one: Mapping[str, Any]) -> PullState:
     )
 
 
-def _delivery(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "id": int(one["id"]),
-        "guid": str(one["guid"]),
-        "status": str(one.get("status", "")),
-        "delivered_at": milliseconds(one["delivered_at"]),
-        "event": str(one.get("event", "")),
-    }
+def _listed(guid: str, attempts: Sequence[Mapping[str, Any]]) -> ListedDelivery:
+    """``attempts``: newest first."""
+    latest, code = attempts[0], int(attempts[0].get("status_code") or 0)
+    return ListedDelivery(
+        id=int(latest["id"]),
+        guid=guid,
+        event=str(latest.get("event", "")),
+        first_at=milliseconds(attempts[-1]["delivered_at"]),
+        attempts=len(attempts),
+        stored=200 <= code < 300,
+        answered=200 <= code < 500,
+    )
 
 
 def _cursor(response: httpx.Response) -> str | None:

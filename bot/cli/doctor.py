@@ -16,7 +16,7 @@ from bot.cli.showing import AsJson, as_json, say
 from bot.domain.errors import ConductorError, UserError
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
+    from bot.settings import Process, Settings
 
 # Which programs each process starts.
 PROGRAMS: Final[dict[str, tuple[str, ...]]] = {
@@ -126,14 +126,20 @@ def examine(process: str) -> Iterator[Finding]:
         yield from _of_settings(settings)
         yield from _of_secrets(settings, lacking)
     if "bwrap" in PROGRAMS[process]:
-        yield _asked("sandbox", _sandbox)
+        cgroup = settings.cgroup if settings is not None else None
+        yield _asked("cgroup", lambda: _cgroup(cgroup))
+        yield _asked("sandbox", lambda: _sandbox(cgroup))
 
 
 def _of_settings(settings: Settings) -> Iterator[Finding]:
+    from bot.settings import Process
+
     yield _asked("public URL", lambda: _public(settings.public_url))
     yield _asked("data", lambda: _writable(settings.data))
     yield _asked("artifacts", lambda: _writable(settings.artifacts))
     yield _asked("database", lambda: _database(settings.database_url))
+    if settings.process not in {Process.UP, Process.SHELL}:
+        yield _asked("database user", lambda: _database_user(settings.database_url, settings.process))
     yield _asked("broker", lambda: _broker(settings.broker_url))
 
 
@@ -215,7 +221,33 @@ def _database(url: str) -> None:
 
     problem = records_problem(url)
     if problem:
-        raise Warned(f"{problem}: the first process that starts brings it to this release's schema")
+        raise Warned(
+            f"{problem}: `conductor migrate` brings it to this release's schema, or the first process whose user may"
+        )
+
+
+def _database_user(url: str, process: Process) -> str:
+    """Whether the user has the rights of its process and no other (least authority; DESIGN section 3)."""
+    from bot.bootstrap import records_problem, standing_of
+
+    if records_problem(url):
+        return "no rights can be compared yet"
+    found = standing_of(url, process)
+    if found is None:
+        return "SQLite knows no users: whoever reads the file may do everything"
+    if found.less:
+        raise UserError(
+            f"the database user {found.user} lacks {_some(found.less)}: make it a member of conductor_{process} and of no other role (deploy/postgres/users.sh), and run `conductor migrate` as the owner"
+        )
+    if found.more:
+        raise Warned(
+            f"the database user {found.user} has more rights than the {process} process needs ({_some(found.more)}): give it a user that is a member of conductor_{process} alone (deploy/postgres/users.sh)"
+        )
+    return f"{found.user} has the rights of {process} alone"
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
 
 
 def _broker(url: str) -> str:
@@ -259,7 +291,18 @@ def _key(pem: str) -> None:
         ) from error
 
 
-def _sandbox() -> str:
+def _cgroup(parent: Path | None) -> str:
+    from workers.sandbox.watch import DEFAULT_LIMITS, Cgroup
+
+    if parent is None:
+        raise Warned(
+            "CONDUCTOR_CGROUP is not set: memory of a sandbox is counted 40 times a second and not bounded by the kernel; name a delegated cgroup (docs/deployment.md)"
+        )
+    Cgroup(parent, DEFAULT_LIMITS).remove()
+    return f"{parent} bounds memory and processes"
+
+
+def _sandbox(cgroup: Path | None) -> str:
     import tempfile
 
     from workers.sandbox.box import Sandbox
@@ -267,5 +310,6 @@ def _sandbox() -> str:
 
     with tempfile.TemporaryDirectory(prefix="conductor-doctor-") as name:
         scratch = Path(name)
-        Sandbox(toolchain=Toolchain.build(scratch / "toolchain"), scratch=scratch / "sandboxes").probe()
+        toolchain = Toolchain.build(scratch / "toolchain")
+        Sandbox(toolchain=toolchain, scratch=scratch / "sandboxes", cgroup=cgroup).probe()
     return "a command ran in one"

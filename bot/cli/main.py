@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import acting, calibrating, doctor, explaining, inspecting, parts_alone, setup, simulating
+from bot.cli import acting, calibrating, doctor, explaining, inspecting, migrating, parts_alone, setup, simulating
 from bot.cli.showing import safe
 from bot.domain.errors import ConductorError
 
@@ -25,6 +25,7 @@ explaining.register(app)
 parts_alone.register(app)
 calibrating.register(app)
 doctor.register(app)
+migrating.register(app)
 setup.register(app)
 
 Port = Annotated[int, typer.Option(help="Port of the web process.")]

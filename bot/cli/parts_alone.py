@@ -119,7 +119,7 @@ def redact(files: Files = None, json_: AsJson = False) -> None:
             matches = [
                 {"kind": one.kind, "start": one.start, "end": one.end, "digest": one.digest} for one in done.found
             ]
-            typer.echo(json.dumps({"file": name, "found": matches, "text": done.text}, ensure_ascii=True))
+            sys.stdout.write(json.dumps({"file": name, "found": matches, "text": done.text}, ensure_ascii=True) + "\n")
         else:
             sys.stdout.buffer.write(done.text.encode("utf-8", "surrogateescape"))
             sys.stdout.buffer.flush()

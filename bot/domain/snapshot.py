@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from bot.domain.repo_config import RepoConfig
 
@@ -25,7 +28,8 @@ class IssueSnapshot(SnapshotModel):
     """The issue as the label delivery showed it. ``left_out``: comments by others or later, counted.
 
     ``suspicious_edit``: edited by somebody without write permission in the ten minutes before the label.
-    ``author_can_write``: whether its text is a maintainer's. ``hidden``: classes of hidden text that were found.
+    ``author_can_write``: whether its text is a maintainer's. ``hidden``: how often each class of hidden text stood in it and
+    its comments, and was taken out.
     """
 
     number: int
@@ -38,7 +42,13 @@ class IssueSnapshot(SnapshotModel):
     comments: tuple[SnapshotComment, ...] = ()
     left_out: int = 0
     suspicious_edit: bool = False
-    hidden: tuple[str, ...] = ()
+    hidden: Mapping[str, int] = {}
+
+    @field_validator("hidden", mode="before")
+    @classmethod
+    def _counted(cls, value: Any) -> Any:
+        """Snapshots of an earlier release name the classes and do not count."""
+        return dict.fromkeys(value, 1) if isinstance(value, list | tuple) else value
 
 
 class WorkflowExposure(SnapshotModel):

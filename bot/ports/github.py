@@ -41,6 +41,23 @@ class GitHubRefused(GitHubError):
 
 
 @dataclass(frozen=True, slots=True)
+class ListedDelivery:
+    """A delivery as GitHub lists its attempts. ``id`` is the latest one's, ``first_at`` the time of the first, in milliseconds.
+
+    ``stored``: the latest was answered 2xx. ``answered``: by our receiver, with that or with a refusal, and not by a failure
+    of it (5xx, time-out, nobody there).
+    """
+
+    id: int
+    guid: str
+    event: str
+    first_at: int
+    attempts: int
+    stored: bool
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """One repository of one installation."""
 
@@ -181,8 +198,8 @@ class GitHubReader(Protocol):
     def fetch_base(self, place: Place, branch: str, workdir: Path) -> FetchedBase:
         """Fetch the branch with ``--depth 1`` into the repository's mirror and bundle its tree. Raises ``RepositoryUnusable``."""
 
-    def failed_deliveries(self, since: int) -> tuple[dict[str, Any], ...]:
-        """The App's deliveries since that time with their status: ``{id, guid, status, delivered_at, event}``."""
+    def deliveries(self, since: int) -> tuple[ListedDelivery, ...]:
+        """The App's deliveries of which an attempt was made since that time, oldest first."""
 
     def redeliver(self, delivery_id: int) -> None:
         """Ask GitHub to deliver again."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from bot.domain.workflow import Workflow
 from bot.ports import records as r
+
+LEASED: Final = ("jobs", "deliveries", "outbox")
+"""The tables whose rows are worked on under a lease."""
 
 
 class Deliveries(Protocol):
@@ -38,7 +41,13 @@ class Deliveries(Protocol):
         """From waiting back to received, due now: its permission job has ended."""
 
     def due(self, now: int, limit: int) -> list[str]:
-        """Ids that are received and due, or whose lease ran out, oldest first."""
+        """Ids that are received and due, or whose lease ran out: comments first, labels last, and oldest first among equals.
+
+        A stop that somebody comments must not wait behind a hundred labels.
+        """
+
+    def before(self, delivery_id: str, now: int, limit: int) -> list[str]:
+        """Comments that are received and due and go before this delivery, oldest first: none unless it is about an issue."""
 
     def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[r.Delivery]:
         """Newest first."""
@@ -79,6 +88,9 @@ class Runs(Protocol):
 
     def started_today(self, repository_id: int, requester_id: int, since: int) -> int:
         """How many runs this person started in the repository since then."""
+
+    def revised_today(self, repository_id: int, person_id: int, since: int) -> int:
+        """How often this person had runs of the repository revised since then, whatever became of them."""
 
     def wake(self, run_id: str, at: int) -> None:
         """Let the sweeper find the run at ``at`` unless it is due earlier; neither locks nor bumps ``version``."""
@@ -161,11 +173,11 @@ class Jobs(Protocol):
     def due(self, now: int, limit: int) -> list[tuple[str, str]]:
         """(id, queue) of jobs that are queued and due, or running with an expired lease."""
 
-    def owners(self) -> list[str]:
-        """Who holds a live or expired lease on a job, a delivery or an outbox row."""
+    def owners(self, among: Sequence[str] = LEASED) -> list[str]:
+        """Who holds a live or expired lease in these tables."""
 
-    def release_owner(self, owner_prefix: str) -> int:
-        """Expire the leases of owners that are known to be dead (same machine and boot)."""
+    def release_owner(self, owner_prefix: str, among: Sequence[str] = LEASED) -> int:
+        """Expire the leases in these tables of owners that are known to be dead (same machine and boot)."""
 
 
 class Outbox(Protocol):

@@ -8,13 +8,14 @@ from typing import Any, assert_never
 from bot.domain import commands as c
 from bot.domain.errors import UserError
 from bot.domain.events import ButtonPressed
+from bot.domain.hidden_markup import as_people_see
 from bot.domain.ledger_people import justify, withdraw
 from bot.domain.workflow import IN_REVIEW, NEEDS_HUMAN
 from bot.domain.writes import ReactionAdd
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import DAY_MS, Desk, end, is_over, wake
+from bot.services.desk import DAY_MS, Desk, end, is_over, wake, with_hidden
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes
 from bot.services.queries import explain, sum_of_costs
@@ -22,8 +23,6 @@ from bot.services.setting import Setting
 from bot.services.starting import Starter
 from bot.wording import replies
 from bot.wording.ledger_table import ledger_table
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,10 @@ class Commander:
 
     def decline(self, tx: Transaction, setting: Setting) -> None:
         """For people who may not command: at most one reaction an hour per issue (no reply cannon)."""
-        hour = self.desk.clock.now() // HOUR_MS
         write = ReactionAdd(setting.origin.repository.full_name, setting.issue.number, "confused", setting.comment_id)
-        key = f"decline:{setting.origin.repository.id}:{setting.issue.number}:{hour}"
-        self.outboxes.stage_for(tx, setting, write, key)
+        key = self.outboxes.hourly(tx, f"decline:{setting.origin.repository.id}:{setting.issue.number}")
+        if key:
+            self.outboxes.stage_for(tx, setting, write, key)
 
     def misread(self, tx: Transaction, setting: Setting, wrong: c.Misread) -> str:
         """Answer a line that begins as a command and is none."""
@@ -162,18 +161,13 @@ class Commander:
             return f"a run in {run.state} cannot be revised"
         now, person = self.desk.clock.now(), setting.origin.sender
         revises = [one for one in run.known.get("revises", []) if one["at"] > now - DAY_MS]
-        spent = sum(1 for one in revises if one["by"] == str(person.id))
-        spent += tx.runs.started_today(run.repository_id, person.id, now - DAY_MS)
+        spent = self.starter.spent(tx, run.repository_id, person.id)
         if spent >= self.desk.limits.starts_per_day:
-            self.outboxes.reply(tx, setting, "limit", replies.too_many_starts(self.desk.limits.starts_per_day))
-            return f"{person.login} has started or revised {spent} times in 24 hours"
-        wish = {"kind": "revise", "text": text, "by": person.login, "delivery": setting.delivery_id}
-        self._wish(
-            tx,
-            setting,
-            replace(run, known={**run.known, "revises": [*revises, {"at": now, "by": str(person.id)}]}),
-            wish,
-        )
+            return self.starter.refuse(tx, setting, spent)
+        seen = as_people_see(text)
+        wish = {"kind": "revise", "text": seen.text, "by": person.login, "delivery": setting.delivery_id}
+        known = {**run.known, "revises": [*revises, {"at": now, "by": str(person.id)}]}
+        self._wish(tx, setting, with_hidden(replace(run, known=known, updated_at=now), seen.hidden), wish)
         return f"{person.login} asks for another plan"
 
     def _retry(self, tx: Transaction, setting: Setting, run: r.Run) -> str:
@@ -249,10 +243,9 @@ class Commander:
     def _settle(self, tx: Transaction, setting: Setting, run: r.Run, command: c.Justify | c.Withdraw) -> str:
         ledger = self.ledgers.load(tx, run)
         act = justify if isinstance(command, c.Justify) else withdraw
+        reason = as_people_see(command.reason).text
         try:
-            settled = act(
-                ledger, self.ledgers.occasion(tx, run), command.finding, setting.origin.sender.login, command.reason
-            )
+            settled = act(ledger, self.ledgers.occasion(tx, run), command.finding, setting.origin.sender.login, reason)
         except UserError as wrong:
             self.outboxes.reply(
                 tx, setting, "ledger-problem", replies.finding_not_settled(command.finding, wrong.sentence)
@@ -265,8 +258,7 @@ class Commander:
 
     def _help(self, tx: Transaction, setting: Setting) -> str:
         """Once an hour per issue."""
-        hour = self.desk.clock.now() // HOUR_MS
-        self.outboxes.reply(tx, setting, f"help:{hour}", replies.help_text(), once_per_issue=True)
+        self.outboxes.reply(tx, setting, "help", replies.help_text(), sparing=True)
         return "help"
 
     def _answer(self, tx: Transaction, setting: Setting, run: r.Run, tag: str, text: str) -> str:

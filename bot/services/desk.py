@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, assert_never
 
 from bot.domain.gate import GateResult
+from bot.domain.hidden_markup import together
 from bot.domain.snapshot import Snapshot
 from bot.domain.subject import canonical, sha256_of
 from bot.domain.workflow import ENDS, WORKFLOWS, Approval, Stage, Workflow
@@ -193,6 +195,12 @@ def take_edge(
         },
     )
     return replace(run, state=end, state_seq=run.state_seq + 1, state_at=now)
+
+
+def with_hidden(run: r.Run, *counts: Mapping[str, int]) -> r.Run:
+    """The run with what was hidden in texts that people wrote after its snapshot was taken: they are told of it."""
+    hidden = together(run.known.get("hidden", {}), *counts)
+    return replace(run, known={**run.known, "hidden": hidden}) if hidden else run
 
 
 def halt(desk: Desk, tx: Transaction, run: r.Run, why: str, detail: dict[str, Any] | None = None) -> r.Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -277,7 +277,7 @@ class Dispatch:
         return {**kept, "unknown": True} if unknown else kept
 
     def _refused(self, row: r.OutboxRow, refused: GitHubRefused) -> bool:
-        """404 and 409 on a thing just made: three tries. A status comment that is gone is made anew. Else dead."""
+        """404 and 409 on a thing just made: three tries. Else dead."""
         young = row.attempts < NOT_FOUND_TRIES and refused.status in {404, 409}
         if young:
             self._settle(
@@ -289,13 +289,5 @@ class Dispatch:
             "status": refused.status,
             **{key: value for key, value in refused.fields.items() if key == "drafts"},
         }
-        if row.kind == "comment.update" and refused.status in {404, 410} and row.run_id:
-            self._status_is_gone(row.run_id)
         self._settle(row, state="dead", reason=refused.sentence, response=response)
         return True
-
-    def _status_is_gone(self, run_id: str) -> None:
-        with self.desk.storage.begin() as tx:
-            run = tx.runs.lock(run_id)
-            if run is not None:
-                tx.runs.save(replace(run, known={**run.known, "status_gone": True}))

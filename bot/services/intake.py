@@ -34,6 +34,9 @@ from bot.services.routing import Asked, Router, Verdict
 
 log = structlog.get_logger()
 
+COMMANDS_AT_ONCE = 50
+"""How many comments are heard before one label; the sweeper finds the others, labels last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
@@ -44,7 +47,16 @@ class Intake:
     router: Router
 
     def route(self, delivery_id: str) -> None:
-        """Take one delivery as far as it goes now. Nothing happens when somebody else has it or it is done."""
+        """Take one delivery as far as it goes now. Nothing happens when somebody else has it or it is done.
+
+        Commands that wait go before a label: a stop is heard before the next run starts, in whatever order wake-ups come.
+        """
+        with self.desk.storage.read() as tx:
+            commands = tx.deliveries.before(delivery_id, self.desk.clock.now(), COMMANDS_AT_ONCE)
+        for one in (*commands, delivery_id):
+            self._route(one)
+
+    def _route(self, delivery_id: str) -> None:
         desk = self.desk
         with desk.storage.begin() as tx:
             delivery = tx.deliveries.claim(

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.errors import UserError
-from bot.domain.events import Actor
 from bot.domain.facts import ApprovalClaim, ApprovalFacts
+from bot.domain.hidden_markup import as_people_see, together, words_as_people_see
 from bot.domain.outcome import Done, Outcome
 from bot.domain.repo_config import ConfigError, RepoConfig, parse_config
-from bot.domain.snapshot import IssueSnapshot, Snapshot, SnapshotComment
+from bot.domain.snapshot import Snapshot
 from bot.domain.subject import PlanSubject, canonical, sha256_of
 from bot.policy.exposure import exposures
 from bot.ports import records as r
-from bot.ports.github import FetchedBase, GitHubReader, GitHubRefused, IssueState, Permission, Place, ThreadComment
+from bot.ports.github import FetchedBase, GitHubReader, GitHubRefused, Place, ThreadComment
 from bot.services.desk import Desk
 from bot.services.documents import document_stage
-from bot.wording.neutral import hidden_characters, strip_hidden
+from bot.services.issue_reading import IssueReading, issue_notes
+from bot.wording import reading
 
 CONFIG_PATH = ".github/conductor.yml"
 INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
 INSTRUCTION_BYTES = 20_000
-SUSPICIOUS_MS = 10 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Looking:
 
     desk: Desk
     reader: GitHubReader
+
+    @property
+    def _issues(self) -> IssueReading:
+        return IssueReading(self.reader, self.desk.app_id)
 
     def permission(self, job: r.Job) -> Outcome:
         """Who sent a delivery, what they may do, and which start label and mode are in force."""
@@ -75,20 +79,22 @@ class Looking:
             raise UserError(
                 f"{CONFIG_PATH} cannot be used: {'; '.join(f'line {one.line}, column {one.column}: {one.sentence}' for one in wrong.problems)}"
             ) from wrong
+        issue = self._issues.read(place, payload)
+        instructions, notes = self._instructions(fetched)
         snapshot = Snapshot(
             repository=place.full_name,
             default_branch=branch,
             base_commit=fetched.commit,
             base_tree=fetched.tree,
             bundle_sha256=bundle,
-            issue=self._issue(place, payload),
+            issue=issue,
             config=config,
             config_text_sha256=sha256_of((text or "").encode("utf-8", "surrogateescape")),
             exposures=exposures(self._workflows(fetched)),
-            instructions=self._instructions(fetched),
+            instructions=instructions,
             submodules=fetched.submodules,
             lfs=fetched.lfs,
-            notes=_notes(fetched),
+            notes=(*issue_notes(issue), *notes, *_notes(fetched)),
             required_checks=self.reader.required_checks(place, branch),
             taken_at=self.desk.clock.now(),
         )
@@ -106,74 +112,16 @@ class Looking:
                 found[path] = self._text(fetched, path) or ""
         return found
 
-    def _instructions(self, fetched: FetchedBase) -> tuple[tuple[str, str], ...]:
-        """Agent instruction files, from the default branch alone; hidden characters are taken out."""
-        found = []
+    def _instructions(self, fetched: FetchedBase) -> tuple[tuple[tuple[str, str], ...], list[str]]:
+        """Agent instruction files, from the default branch alone, without what is hidden in them, and what that was."""
+        found, notes = [], []
         for path in INSTRUCTION_FILES:
             text = self._text(fetched, path)
             if text is not None:
-                found.append((path, strip_hidden(text)[:INSTRUCTION_BYTES]))
-        return tuple(found)
-
-    def _issue(self, place: Place, payload: dict[str, Any]) -> IssueSnapshot:
-        """The issue as the label's delivery showed it; after a revise, as it is now when somebody with write permission wrote it."""
-        number, at = int(payload["number"]), int(payload["at"])
-        author = str(payload["author"])
-        can_write = self.reader.permission(place, author).can_write
-        title, body, updated = str(payload["title"]), str(payload["body"] or ""), int(payload["issue_updated_at"])
-        suspicious = self._suspicious(place, number, at)
-        if payload.get("again"):
-            now = self.reader.issue(place, number)
-            if self._only_writers_edited(place, number, updated):
-                title, body, updated = now.title, now.body, now.updated_at
-        comments, left_out = self._comments(place, number, at)
-        return IssueSnapshot(
-            number=number,
-            title=strip_hidden(title),
-            body=strip_hidden(body),
-            author=author,
-            author_id=int(payload["author_id"]),
-            author_can_write=can_write,
-            updated_at=updated,
-            comments=comments,
-            left_out=left_out,
-            suspicious_edit=suspicious,
-            hidden=tuple(hidden_characters(title + body)),
-        )
-
-    def _comments(self, place: Place, number: int, at: int) -> tuple[tuple[SnapshotComment, ...], int]:
-        """Comments that stood unchanged when the label was set, by people with write permission; the others are counted."""
-        kept: list[SnapshotComment] = []
-        left_out = 0
-        levels: dict[str, bool] = {}
-        for comment in self.reader.issue_comments(place, number):
-            if comment.app_id == self.desk.app_id:
-                continue
-            login = comment.author.login
-            if login not in levels:
-                levels[login] = comment.author.is_person and self.reader.permission(place, login).can_write
-            if (
-                levels[login]
-                and comment.created_at <= at
-                and comment.updated_at <= at
-                and not comment.body.startswith("/conductor")
-            ):
-                kept.append(
-                    SnapshotComment(author=login, body=strip_hidden(comment.body), created_at=comment.created_at)
-                )
-            elif not comment.body.startswith("/conductor"):
-                left_out += 1
-        return tuple(kept), left_out
-
-    def _suspicious(self, place: Place, number: int, at: int) -> bool:
-        for editor, when in self.reader.issue_edits(place, number, since=at - SUSPICIOUS_MS):
-            if when <= at and not self.reader.permission(place, editor.login).can_write:
-                return True
-        return False
-
-    def _only_writers_edited(self, place: Place, number: int, since: int) -> bool:
-        edits = self.reader.issue_edits(place, number, since=since)
-        return all(self.reader.permission(place, editor.login).can_write for editor, _ in edits)
+                seen = as_people_see(text)
+                found.append((path, seen.text[:INSTRUCTION_BYTES]))
+                notes += [reading.hidden_text(path, seen.hidden)] if seen.hidden else []
+        return tuple(found), notes
 
     def pull_state(self, job: r.Job) -> Outcome:
         """What became of our pull request and the issue: a merge closes both, in either order."""
@@ -213,7 +161,7 @@ class Looking:
             not_author=snapshot.config.approvals.not_author or now_config.approvals.not_author,
             issue_author_id=snapshot.issue.author_id,
             high_risk=bool(payload["high_risk"]),
-            issue_changed=self._issue_changed(place, snapshot, issue),
+            issue_changed=self._issues.changed(place, snapshot, issue),
             base_changed=self._base_changed(place, run, snapshot),
             problems=tuple(one for one in (config_problem, nobody) if one),
         )
@@ -267,24 +215,6 @@ class Looking:
     def _head(self, place: Place, pull: int) -> str:
         return self.reader.pull(place, pull).head_sha
 
-    def _issue_changed(self, place: Place, snapshot: Snapshot, issue: IssueState) -> tuple[str, ...]:
-        """What somebody with write permission changed since the snapshot; edits by others void nothing."""
-        title_same = strip_hidden(issue.title) == snapshot.issue.title
-        body_same = strip_hidden(issue.body) == snapshot.issue.body
-        if title_same and body_same:
-            return ()
-        edits = self.reader.issue_edits(place, snapshot.issue.number, since=snapshot.issue.updated_at)
-        editors = {editor.login: editor for editor, _ in edits}
-        writers = sorted(login for login, editor in editors.items() if self._can_write(place, editor))
-        if editors and not writers:
-            return ()
-        names = [name for name, same in (("title", title_same), ("body", body_same)) if not same]
-        return tuple(f"{name} (by {', '.join(writers) or 'somebody GitHub does not name'})" for name in names)
-
-    def _can_write(self, place: Place, who: Actor) -> bool:
-        level: Permission = self.reader.permission(place, who.login)
-        return level.can_write
-
     def _base_changed(self, place: Place, run: r.Run, snapshot: Snapshot) -> tuple[str, ...]:
         """Paths named in steps or grounds that the default branch changed since the snapshot."""
         head = self.reader.ref(place, snapshot.default_branch)
@@ -305,8 +235,10 @@ class Looking:
         if payload["source"] == "check":
             return self._check_feedback(place, job)
         found = []
+        hidden: dict[str, int] = {}
         for comment in self.reader.review_comments(place, int(payload["pull"]), int(payload["review_id"])):
-            body = str(comment.get("body") or "")
+            seen = as_people_see(str(comment.get("body") or ""))
+            body, hidden = seen.text, together(hidden, seen.hidden)
             found.append(
                 {
                     "source": "human",
@@ -317,14 +249,16 @@ class Looking:
                     "line": comment.get("line"),
                 }
             )
-        if payload["state"] == "changes_requested" and str(payload["body"]).strip():
+        review = as_people_see(str(payload["body"] or ""))
+        if payload["state"] == "changes_requested" and review.text.strip():
+            hidden = together(hidden, review.hidden)
             found.insert(
                 0,
                 {
                     "source": "human",
                     "by": payload["by"],
-                    "title": _first_line(str(payload["body"])),
-                    "claim": str(payload["body"]),
+                    "title": _first_line(review.text),
+                    "claim": review.text,
                     "path": "",
                 },
             )
@@ -338,7 +272,7 @@ class Looking:
                     "path": "",
                 }
             )
-        return Done({"findings": found if payload["state"] == "changes_requested" or found else []})
+        return Done({"findings": found, "hidden": hidden})
 
     def _check_feedback(self, place: Place, job: r.Job) -> Outcome:
         """Only checks that branch protection requires or ``ci`` names, and only where the same check did not fail on base."""
@@ -350,9 +284,11 @@ class Looking:
         base = self.reader.check_runs(place, snapshot.base_commit, name=name)
         if any(str(one.get("conclusion")) not in {"success", "neutral", "skipped", "None"} for one in base):
             return Done({"findings": [], "why": f"{name} fails on base, too"})
-        text = self.desk.redactor.redact(self.reader.check_log(place, int(payload["check_run_id"]))).text
+        log = words_as_people_see(self.reader.check_log(place, int(payload["check_run_id"])))
+        text = self.desk.redactor.redact(log.text).text
         title = f"The check {name} ended {payload['conclusion']}"
-        return Done({"findings": [{"source": "ci", "check": name, "title": title, "claim": _ends(text), "path": ""}]})
+        said = {"source": "ci", "check": name, "title": title, "claim": _ends(text), "path": ""}
+        return Done({"findings": [said], "hidden": dict(log.hidden)})
 
     def _run(self, job: r.Job) -> r.Run:
         with self.desk.storage.read() as tx:

@@ -17,6 +17,7 @@ from bot.services.desk import Desk, text_hash
 from bot.services.setting import Setting
 from bot.services.write_facts import facts_at_staging
 
+HOUR_MS = 3_600_000
 LIMIT_BYTES = 60_000
 """Comment bodies are cut here: safe on every surface of GitHub."""
 
@@ -54,13 +55,22 @@ class Outboxes:
         text: str,
         *,
         run: r.Run | None = None,
-        once_per_issue: bool = False,
+        sparing: bool = False,
     ) -> int | None:
-        """A new comment where somebody spoke; one for each delivery and tag, or one for each issue and tag."""
-        where = f"{setting.origin.repository.id}:{setting.issue.number}" if once_per_issue else setting.delivery_id
+        """A new comment where somebody spoke; one for each delivery and tag, or ``sparing``: one an hour for each issue and tag."""
         write = CommentCreate(setting.origin.repository.full_name, setting.issue.number, text)
-        key = f"reply:{where}:{tag}"
+        key = f"reply:{setting.delivery_id}:{tag}"
+        if sparing:
+            key = self.hourly(tx, f"reply:{setting.origin.repository.id}:{setting.issue.number}:{tag}")
+            if not key:
+                return None
         return self.stage(tx, run, write, key) if run is not None else self.stage_for(tx, setting, write, key)
+
+    def hourly(self, tx: Transaction, name: str) -> str:
+        """A key for a row of that name, "" while the last one is not an hour old (no reply cannon, DESIGN section 9)."""
+        now = self.desk.clock.now()
+        last = tx.outbox.by_key(f"{name}:{now // HOUR_MS}") or tx.outbox.by_key(f"{name}:{now // HOUR_MS - 1}")
+        return f"{name}:{now // HOUR_MS}" if last is None or now - last.created_at >= HOUR_MS else ""
 
     def comment(self, tx: Transaction, run: r.Run, issue: int, tag: str, text: str) -> int | None:
         """A new comment about a run: it notifies people, so it is for what they must act on."""

@@ -28,7 +28,7 @@ from bot.services.desk import Desk, halt, is_over, workflow_of
 from bot.services.documents import document
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes, payload_of
-from bot.services.publishing_checks import PublishedChecks, may_show_plan, review_notes
+from bot.services.publishing_checks import PublishedChecks, later_notes, may_show_plan, review_notes
 from bot.services.publishing_issue import PublishedIssue
 from bot.services.revisions import Revisions
 from bot.services.surfaces import Surfaces, confirmed, repository_name, surface
@@ -290,7 +290,7 @@ class Publishing:
                 run_id=run.id,
                 findings=findings,
                 summaries=self.ledgers.summaries(tx, run),
-                notes=(*snapshot.notes, *review_notes(run)),
+                notes=(*snapshot.notes, *later_notes(run), *review_notes(run)),
                 approver=str(run.known.get("approver", "")),
             )
         else:
@@ -300,7 +300,7 @@ class Publishing:
                 run_id=run.id,
                 findings=findings,
                 spent=run.spent_micro_dollars,
-                notes=(*snapshot.notes, *review_notes(run)),
+                notes=(*snapshot.notes, *later_notes(run), *review_notes(run)),
             )
         write: Write
         if run.known.get("pull"):

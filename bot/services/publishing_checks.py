@@ -23,7 +23,7 @@ from bot.services.outbox import Outboxes
 from bot.services.revisions import Revisions
 from bot.services.slots import valid_approval
 from bot.services.surfaces import Surfaces, repository_name, surface
-from bot.wording import checks
+from bot.wording import checks, reading
 from bot.wording.view import FindingView
 
 PLAN_CHECK = "Conductor: plan"
@@ -164,6 +164,12 @@ def review_notes(run: r.Run) -> list[str]:
         checks.review_refused(one["seat"], int(one["round"]), one["model"], one["instead"])
         for one in run.known.get("refusals", [])
     ]
+
+
+def later_notes(run: r.Run) -> list[str]:
+    """What people should know that the snapshot did not know yet."""
+    hidden = run.known.get("hidden", {})
+    return [reading.hidden_text("later comments and logs", hidden)] if hidden else []
 
 
 def _annotated(run: r.Run, head: str, findings: Sequence[FindingView]) -> r.Run:

@@ -18,9 +18,12 @@ from bot.services.desk import Desk, is_over, text_hash, workflow_of
 from bot.services.documents import document_stage
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes
+from bot.services.publishing_checks import later_notes
 from bot.services.surfaces import Surfaces, repository_name, surface
 from bot.wording import labels, mentions
 from bot.wording.status import RunView, status_comment
+
+GONE = (404, 410)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +90,21 @@ class PublishedIssue:
         text = status_comment(self._view(tx, run))
         comment = run.known.get("status_comment")
         write: Write
-        if surface(run, "status").version == 0 or run.known.get("status_gone"):
-            run = replace(run, known={key: value for key, value in run.known.items() if key != "status_gone"})
+        if surface(run, "status").version == 0 or self._is_gone(tx, run):
             write = CommentCreate(repository, run.issue_number, text)
         elif comment:
             write = CommentUpdate(repository, run.issue_number, int(comment), text)
         else:
             return run
         return self.surfaces.keep(tx, run, "status", text_hash(text), write)
+
+    @staticmethod
+    def _is_gone(tx: Transaction, run: r.Run) -> bool:
+        """Whether GitHub had no such comment when it was last to be edited."""
+        row = tx.outbox.by_key(surface(run, "status").key)
+        if row is None or row.kind != "comment.update" or row.state != "dead":
+            return False
+        return row.response.get("status") in GONE
 
     def _view(self, tx: Transaction, run: r.Run) -> RunView:
         stage = workflow_of(run).stage_of(run.state)
@@ -116,6 +126,6 @@ class PublishedIssue:
             pull=int(run.known.get("pull", 0) or 0),
             plan_hash="" if plan is None else plan.sha256[:8],
             mode=run.mode,
-            notes=tuple(notes),
+            notes=(*notes, *later_notes(run)),
             page=f"{self.desk.public_url}/runs/{run.id}" if self.desk.public_url else "",
         )

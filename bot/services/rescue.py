@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from bot.ports.queue import Nudge, Queue
 from bot.services.desk import Desk
+from bot.services.recovering import ask_for_recovery, is_asked_for
 
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """Reads only; what it wakes claims for itself."""
+    """What it wakes claims for itself; all that it writes is the job that looks for deliveries that never came in."""
 
     desk: Desk
     queue: Queue
@@ -25,6 +26,10 @@ class Sweeper:
             jobs = tx.jobs.due(now, BATCH)
             runs = tx.runs.due(now, BATCH)
             installations = tx.outbox.due(now, BATCH)
+            recovers = is_asked_for(self.desk, tx)
+        if not recovers:
+            with self.desk.storage.begin() as tx:
+                ask_for_recovery(self.desk, tx)
         for delivery in deliveries:
             self.queue.nudge(Nudge.ROUTE, delivery)
         for job, queue in jobs:

@@ -9,7 +9,7 @@ from bot.domain.jobs import JobKind
 from bot.domain.workflow import Stage
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, halt, take_edge, workflow_of
+from bot.services.desk import Desk, halt, take_edge, with_hidden, workflow_of
 from bot.services.drafting import next_round
 from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes
@@ -39,6 +39,7 @@ class Returning:
         known = {**run.known, "feedback_seen": [*seen, *(job.id for job in fresh)], "feedback_waits": False}
         run = replace(run, known=known)
         taken = [one for job in fresh for one in job.result.get("findings", [])]
+        run = with_hidden(run, *(job.result.get("hidden", {}) for job in fresh))
         if not taken:
             return run
         outside = self._outside(tx, run, taken)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from bot.domain.citation import Citation
+from bot.domain.hidden_characters import veiled
 from bot.domain.ledger import Ledger
 from bot.domain.snapshot import Snapshot
 from bot.domain.work import REGULAR_MODES, CodeSubject, Patch
@@ -97,7 +98,7 @@ class Revisions:
         )
 
     def _redact(self, text: str) -> str:
-        return self.desk.redactor.redact(text).text
+        return veiled(self.desk.redactor.redact(text).text)
 
     def _plan_json(self, run: r.Run, subject: str) -> Any:
         found: dict[str, Any] = self.desk.load(run, subject)

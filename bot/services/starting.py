@@ -35,9 +35,9 @@ class Starter:
             self.outboxes.reply(tx, setting, "running", replies.already_running(living[-1].id, living[-1].state))
             return f"run {living[-1].id} is under way already"
         now = desk.clock.now()
-        if tx.runs.started_today(repository.id, sender.id, now - DAY_MS) >= desk.limits.starts_per_day:
-            self.outboxes.reply(tx, setting, "limit", replies.too_many_starts(desk.limits.starts_per_day))
-            return f"{sender.login} has started {desk.limits.starts_per_day} runs in 24 hours"
+        spent = self.spent(tx, repository.id, sender.id)
+        if spent >= desk.limits.starts_per_day:
+            return self.refuse(tx, setting, spent)
         run = self._new_run(setting, len(earlier), by_label=by_label, now=now)
         tx.runs.add(run)
         ask(tx, self._snapshot_job(run, setting, now))
@@ -55,6 +55,18 @@ class Starter:
         )
         tx.nudge(Nudge.ADVANCE, run.id)
         return f"run {run.id} started"
+
+    def spent(self, tx: Transaction, repository_id: int, person_id: int) -> int:
+        """Starts and revises of a person in a repository within a day, over cancel and relabel (DESIGN section 9)."""
+        since = self.desk.clock.now() - DAY_MS
+        started = tx.runs.started_today(repository_id, person_id, since)
+        return started + tx.runs.revised_today(repository_id, person_id, since)
+
+    def refuse(self, tx: Transaction, setting: Setting, spent: int) -> str:
+        """Say so where it was asked for, once an hour for each issue."""
+        text = replies.too_many_starts(self.desk.limits.starts_per_day)
+        self.outboxes.reply(tx, setting, "limit", text, sparing=True)
+        return f"{setting.origin.sender.login} has started or revised {spent} times in 24 hours"
 
     def _new_run(self, setting: Setting, earlier: int, *, by_label: bool, now: int) -> r.Run:
         issue, origin = setting.issue, setting.origin

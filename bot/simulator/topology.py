@@ -6,6 +6,7 @@ import atexit
 import functools
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias
 
+import sqlalchemy as sa
+
+from bot.adapters.storage.authority import add_login
 from bot.domain.errors import InternalError
 from bot.simulator.services import PostgresServer, RedisServer, end_process, free_port
 from workers.sandbox.toolchain import Toolchain
@@ -39,7 +43,10 @@ SECRETS_OF: Final = {
 
 @dataclass(slots=True)
 class Topology:
-    """The App's processes. ``settings``: what all share; ``secrets``: handed to those alone that may hold them."""
+    """The App's processes. ``settings``: what all share; ``secrets``: handed to those alone that may hold them.
+
+    On PostgreSQL each process has a database user of its own; the records' owner is nobody's but whoever reads the report.
+    """
 
     name: TopologyName
     directory: Path
@@ -49,6 +56,7 @@ class Topology:
     _stack: ExitStack = field(default_factory=ExitStack)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _redis: RedisServer | None = None
+    _database_urls: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         """Start the services and every process, and wait until deliveries would be stored."""
@@ -91,6 +99,7 @@ class Topology:
             database = f"sqlite:///{self.directory / 'conductor.db'}"
             if self.name == "postgres":
                 database = self._stack.enter_context(PostgresServer()).new_database()
+                self._database_urls = _users_of(database)
             self.settings |= {"database_url": database, "broker_url": self._redis.url}
             for process in SPLIT:
                 self._spawn(process)
@@ -99,6 +108,7 @@ class Topology:
     def _spawn(self, process: str) -> None:
         file = self.directory / f"{process}.settings.json"
         given = self.settings | {name: self.secrets[name] for name in SECRETS_OF[process]}
+        given["database_url"] = self._database_urls.get(process, self.database_url)
         file.touch(mode=0o600)
         file.write_text(json.dumps(given), "utf-8")
         log = (self.directory / f"{process}.log").open("ab")
@@ -202,6 +212,22 @@ class Topology:
             text = "".join(one.read_text("utf-8", "replace") for one in files if one.exists())
             found.append(f"[{name}] " + text[-3_000:])
         return "\n".join(found)
+
+
+def _users_of(database: str) -> dict[str, str]:
+    """Bring an empty PostgreSQL database to this release's schema, as its owner; each process's own URL into it."""
+    from bot.bootstrap import migrate_records
+
+    migrate_records(database)
+    owner, urls = sa.make_url(database), {}
+    engine = sa.create_engine(owner)
+    with engine.begin() as connection:
+        for process in SPLIT:
+            user, password = f"{process}_of_{owner.database}", secrets.token_hex(16)
+            add_login(connection, process, user, password)
+            urls[process] = owner.set(username=user, password=password).render_as_string(hide_password=False)
+    engine.dispose()
+    return urls
 
 
 @functools.cache

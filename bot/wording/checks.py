@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bot.domain.hidden_characters import hidden_characters
 from bot.domain.money import dollars
 from bot.domain.subject import PlanSubject
 from bot.wording.layout import ROOM_BYTES, bullets, counted, hex_or_unknown, one_line, sections, size
 from bot.wording.ledger_table import is_open, ledger_table, lines, shown
-from bot.wording.neutral import code, fence, hidden_characters, plain, safe_title
+from bot.wording.neutral import code, fence, plain, safe_title
 from bot.wording.view import FindingView
 
 LIMIT: Final = 65_535

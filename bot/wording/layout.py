@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-from bot.wording.neutral import ELLIPSIS, code, plain, strip_hidden
+from bot.domain.hidden_characters import strip_hidden
+from bot.wording.neutral import ELLIPSIS, code, plain
 
 ROOM_BYTES: Final = 58_000
 """UTF-8 bytes that one of our texts may take: GitHub's safe 60,000 less what the outbox adds."""

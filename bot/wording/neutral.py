@@ -9,40 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final, Literal
+from typing import Final
+
+from bot.domain.hidden_characters import strip_hidden
 
 ELLIPSIS: Final = "…"
 TITLE_LIMIT: Final = 72
 SLUG_LIMIT: Final = 40
-HiddenClass = Literal[
-    "control", "zero-width", "bidi", "tag", "variation-selector", "private-use", "separator", "surrogate", "format"
-]
-
-_ZERO_WIDTH: Final = re.compile(
-    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u2800\u3164\ufeff\uffa0]"
-)
-_BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_TAG: Final = re.compile("[\U000e0000-\U000e007f]")
-_VARIATION: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_BY_CATEGORY: Final[dict[str, HiddenClass]] = {
-    "Cc": "control",
-    "Co": "private-use",
-    "Zl": "separator",
-    "Zp": "separator",
-    "Cs": "surrogate",
-    "Cf": "format",
-}
-_ORDER: Final[tuple[HiddenClass, ...]] = (
-    "control",
-    "zero-width",
-    "bidi",
-    "tag",
-    "variation-selector",
-    "private-use",
-    "separator",
-    "surrogate",
-    "format",
-)
 # Each alternative would become a link, a mention or a reference; the order is that of precedence.
 _ACTS: Final = re.compile(
     r"(?P<whole>[A-Za-z0-9+.-]*://[^\s`]*|[0-9A-Za-z]*(?:mailto|xmpp|tel|javascript|data|vbscript):[^\s`]+|(?<![0-9A-Za-z])(?i:www\.)[^\s`]+"
@@ -55,40 +28,6 @@ _AT_START: Final = re.compile(r"^([#+=:/-]|[0-9]+(?=[.)]))")
 _LANGUAGE: Final = re.compile(r"[A-Za-z0-9+-]{1,20}")
 # GitHub draws these, or offers to apply them.
 _DRAWN: Final = frozenset({"suggestion", "mermaid", "math", "geojson", "topojson", "stl"})
-
-
-def _hidden_class(character: str) -> HiddenClass | None:
-    if character in "\n\t" or "\x20" <= character <= "\x7e":
-        return None
-    if _BIDI.match(character):
-        return "bidi"
-    if _ZERO_WIDTH.match(character):
-        return "zero-width"
-    if _TAG.match(character):
-        return "tag"
-    if _VARIATION.match(character):
-        return "variation-selector"
-    point = ord(character)
-    if point & 0xFFFE == 0xFFFE or 0xFDD0 <= point <= 0xFDEF:
-        return "private-use"  # noncharacters: reserved for private use as well
-    return _BY_CATEGORY.get(unicodedata.category(character))
-
-
-def hidden_characters(text: str) -> list[str]:
-    """The classes of characters in ``text`` that do not show or reorder what shows, each once, in a fixed order.
-
-    Line ends (LF and CR LF) and tabs are not hidden; a lone CR is a control character.
-    """
-    found = {_hidden_class(character) for character in set(text.replace("\r\n", "\n"))}
-    return [name for name in _ORDER if name in found]
-
-
-def strip_hidden(text: str) -> str:
-    """``text`` without hidden characters; line ends become LF, Unicode separators a blank."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kinds = {character: _hidden_class(character) for character in set(text)}
-    gone = {ord(character): " " if kind == "separator" else "" for character, kind in kinds.items() if kind is not None}
-    return text.translate(gone) if gone else text
 
 
 def plain(text: str, *, limit: int | None = None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from bot.adapters.storage import SqlStorage, migrate
+from bot.adapters.storage.authority import role_of
 from bot.domain.subject import sha256_of
 from bot.domain.workflow import SOFTWARE
 from bot.ports import records as r
@@ -72,6 +73,11 @@ def fresh_url(kind: str, directory: Path) -> str:
 def empty_url(kind: str, directory: Path) -> str:
     """A database without any table."""
     return f"sqlite:///{directory}/empty.db" if kind == "sqlite" else _postgres().new_database()
+
+
+def as_process(url: str, process: str) -> str:
+    """A PostgreSQL database as a member of the process's role sees it."""
+    return f"{url}?options=-c%20role%3D{role_of(process)}"
 
 
 def furnished(url: str, **options: Any) -> SqlStorage:

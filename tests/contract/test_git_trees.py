@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -531,3 +533,22 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert caught.value.fields["code"] == "timeout"
     with pytest.raises(GitFailed, match="ended with code"):
         Git(tmp_path / "slow.git").run("cat-file", "-p", "7" * 40)
+
+
+def test_processes_that_start_together_find_one_repository(tmp_path: Path) -> None:
+    place, start = tmp_path / "trees.git", threading.Barrier(8)
+
+    def ask(_: int) -> bytes:
+        start.wait()
+        return Git(place).run("rev-parse", "--is-bare-repository").stdout
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [b"true\n"] * 8
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_repository_that_was_left_half_made_is_completed(tmp_path: Path) -> None:
+    place = tmp_path / "trees.git"
+    (place / "objects").mkdir(parents=True)
+    assert Git(place).run("rev-parse", "--is-bare-repository").stdout == b"true\n"
+    assert list(tmp_path.iterdir()) == [place]

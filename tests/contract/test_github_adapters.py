@@ -228,20 +228,19 @@ def test_checks(github: SimulatedGitHub, reader: GitHubReader, writer: GitHubWri
     assert "first" not in reader.check_log(place, long)
 
 
-def test_failed_deliveries_are_found_and_redelivered(github: SimulatedGitHub, reader: GitHubReader) -> None:
+def test_a_delivery_that_failed_is_listed_and_redelivered(github: SimulatedGitHub, reader: GitHubReader) -> None:
     github.webhook_url = "http://127.0.0.1:9/nobody"
     before = SystemClock().now() - 60_000
     github.comment("issue", "hello", "ana", number=7)
     assert github.wait_delivered()
-    (failed,) = [one for one in reader.failed_deliveries(before) if one["event"] == "issue_comment"]
-    assert set(failed) == {"id", "guid", "status", "delivered_at", "event"}
-    attempts = len(github.deliveries)
-    reader.redeliver(failed["id"])
+    (failed,) = [one for one in reader.deliveries(before) if one.event == "issue_comment"]
+    assert (failed.attempts, failed.stored, failed.answered) == (1, False, False)
+    assert failed.first_at >= before
+    reader.redeliver(failed.id)
     assert github.wait_delivered()
-    assert len(github.deliveries) == attempts + 1
-    again = [one for one in reader.failed_deliveries(before) if one["guid"] == failed["guid"]]
-    assert len(again) == 1
-    assert reader.failed_deliveries(SystemClock().now() + 60_000) == ()
+    (again,) = [one for one in reader.deliveries(before) if one.guid == failed.guid]
+    assert (again.attempts, again.first_at, again.id > failed.id) == (2, failed.first_at, True)
+    assert reader.deliveries(SystemClock().now() + 60_000) == ()
 
 
 # Writing
@@ -590,6 +589,27 @@ def test_tokens_are_for_one_repository_and_kept(
         reader.default_branch(replace(place, repository_id=1))
     with pytest.raises(GitHubRefused):
         reader.default_branch(replace(place, full_name="acme/other"))
+
+
+def test_a_row_goes_out_with_a_token_for_its_repository_and_its_kind_alone(
+    github: SimulatedGitHub, reader: GitHubReader, writer: GitHubWriter, place: Place
+) -> None:
+    """A token for a comment cannot push, whoever reads it."""
+    github.add_repository("acme/other", {"a": "b"})
+    head = reader.ref(place, "main")
+    assert head is not None
+    for write, granted in (
+        (w.CommentCreate(NAME, 7, text("hello")), {"issues": "write"}),
+        (
+            w.CheckRunCreate(NAME, "main", "Conductor: plan", head, "key", {"status": "in_progress"}),
+            {"checks": "write"},
+        ),
+    ):
+        writer.send(yes(place, write), retry=False)
+        token = list(github._authority.tokens.values())[-1]
+        assert token.repositories == frozenset({place.repository_id})
+        assert token.permissions == {**granted, "metadata": "read"}
+        assert PERMISSIONS[write.kind] == granted
 
 
 def test_threads_that_start_together_mint_one_token(

@@ -266,6 +266,43 @@ def test_runs_wake_and_are_counted_and_listed(storage: SqlStorage) -> None:
         assert [one.id for one in tx.runs.recent(states=["queued"])] == ["R3", "R2", "R1"]
 
 
+def test_revises_are_counted_over_all_runs_of_a_repository(storage: SqlStorage) -> None:
+    def asked(*when: int, by: str = "5") -> dict[str, object]:
+        return {"revises": [{"at": at, "by": by} for at in when]}
+
+    with storage.begin() as tx:
+        tx.runs.add(run(1, known=asked(NOW - 1, NOW, NOW + 1)))
+        tx.runs.add(run(2, known=asked(NOW + 2), updated_at=NOW + 2))
+        tx.runs.add(run(3, known=asked(NOW + 3, by="6")))
+        tx.runs.add(run(4))
+        tx.runs.add(run(5, known=asked(NOW), repository_id=OTHER_REPOSITORY))
+        tx.runs.move(step(tx, "R2", "cancelled", "cancel"))
+        assert tx.runs.revised_today(REPOSITORY, 5, NOW) == 3
+        assert tx.runs.revised_today(REPOSITORY, 5, NOW + 2) == 1
+        assert tx.runs.revised_today(REPOSITORY, 6, NOW) == 1
+        assert tx.runs.revised_today(OTHER_REPOSITORY, 5, NOW) == 1
+        assert tx.runs.revised_today(OTHER_REPOSITORY, 6, NOW) == 0
+
+
+def test_comments_come_before_all_else_and_labels_last(storage: SqlStorage) -> None:
+    events = ("issues", "push", "issue_comment", "issues", "issue_comment", "check_run")
+    with storage.begin() as tx:
+        for number, event in enumerate(events):
+            tx.deliveries.add(delivery(f"d{number}", event=event, received_at=NOW + number))
+        assert tx.deliveries.due(NOW, 10) == ["d2", "d4", "d1", "d5", "d0", "d3"]
+        assert tx.deliveries.due(NOW, 2) == ["d2", "d4"]
+        assert tx.deliveries.before("d0", NOW, 10) == ["d2", "d4"]
+        assert tx.deliveries.before("d3", NOW, 1) == ["d2"]
+        assert tx.deliveries.before("d1", NOW, 10) == []
+        assert tx.deliveries.before("d4", NOW, 10) == []
+        assert tx.deliveries.before("nobody", NOW, 10) == []
+        held = tx.deliveries.claim("d2", owner="me", now=NOW, lease_ms=10)
+        assert held is not None
+        assert tx.deliveries.before("d0", NOW, 10) == ["d4"]
+        tx.deliveries.settle("d2", fence=held.fence, state="done")
+        assert tx.deliveries.before("d0", NOW + 20, 10) == ["d4"]
+
+
 def test_a_run_is_woken_no_later_than_asked(storage: SqlStorage) -> None:
     with storage.begin() as tx:
         for number in (1, 2):

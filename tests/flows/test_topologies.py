@@ -1,8 +1,13 @@
-"""The bundled scenario through the real App as child processes: one process, and five over a real Redis on both databases."""
+"""The bundled scenario through the real App as child processes: one process, and five over a real Redis on both databases.
+
+While it plays, the five are looked into: none holds a secret of another, in its environment, arguments or memory. On
+PostgreSQL each connects as a user of its own, so that the rights of `bot.adapters.storage.authority` suffice is shown too.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +18,8 @@ from typing import Any, get_args
 from bot.simulator import bundled_scenario
 from bot.simulator.bundled_scenario import bundled
 from bot.simulator.runner import Runner
-from bot.simulator.topology import TopologyName
+from bot.simulator.topology import SPLIT, TopologyName
+from tests.harness.holdings import SECRETS, Prying
 
 # What no two runs share: ids, hashes, hosts, times. Everything else must agree, to the order of rows and the bytes of comments.
 VARYING = (
@@ -45,9 +51,23 @@ def _its_tests_pass(diff: str, folder: Path) -> None:
     assert "test_split_remainder" in diff
 
 
+def _each_holds_its_own_secrets_alone(prying: Prying, topology: TopologyName) -> None:
+    assert sorted(prying.foreign) == []
+    # The search finds what is there: each secret in the hands of whom it belongs to.
+    expected = {(process, "memory", name) for name, process in SECRETS.items()}
+    if topology == "postgres":
+        expected |= {(process, "memory", f"database password of {process}") for process in SPLIT}
+    assert expected <= prying.owned
+    assert {("agents", "bwrap"), ("agents", "bash")} <= set(prying.programs), "no sandbox was looked into"
+
+
 def _demo(topology: TopologyName, folder: Path) -> dict[str, Any]:
-    runner = Runner(bundled(), topology)
+    prying = Prying(os.getpid(), memory_at="in_review")
+    looking: dict[str, Any] = {} if topology == "embedded" else {"watch": prying.watch, "decide": prying.decide}
+    runner = Runner(bundled(), topology, **looking)
     report = runner.run()
+    if looking:
+        _each_holds_its_own_secrets_alone(prying, topology)
     assert report["state"] == "in_review", f"{report['problem']}\n{runner.log[-20_000:]}"
     _its_tests_pass(runner.diff, folder / topology)
     assert report["violations"] == []

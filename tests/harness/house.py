@@ -33,6 +33,7 @@ from bot.adapters.tables import deliveries, installations, jobs, outbox, runs, t
 from bot.domain.audit_chain import verify_chain
 from bot.domain.jobs import JobKind
 from bot.domain.subject import sha256_of
+from bot.domain.workflow import WORKFLOWS
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.services.desk import Limits
@@ -224,6 +225,10 @@ class House(HouseView):
         }
         with mock.patch.multiple(bot.bootstrap, **patched):
             self.parts = bot.bootstrap.build(self.settings)
+        # What `worker control` does at its start; this process is all of them.
+        with self.parts.storage.begin() as tx:
+            for workflow in WORKFLOWS.values():
+                tx.runs.add_edges(workflow)
         desk = self.parts.desk
         mine = {JobKind.MERGE: Merging(desk).merge, **self.agents.handlers(desk)}
         self.performer = Performer(desk, {**self.parts.performer.handlers, **mine})
@@ -352,7 +357,8 @@ class House(HouseView):
         times = (
             sa.select(deliveries.c.not_before).where(deliveries.c.state == "received"),
             sa.select(deliveries.c.lease_until).where(deliveries.c.state == "received"),
-            sa.select(jobs.c.not_before).where(jobs.c.state == "queued"),
+            # Nothing is missing, and so it is looked again and again.
+            sa.select(jobs.c.not_before).where(jobs.c.state == "queued", jobs.c.kind != JobKind.RECOVERY.value),
             sa.select(jobs.c.lease_until).where(jobs.c.state == "running"),
             sa.select(outbox.c.not_before).where(outbox.c.state == "allowed", outbox.c.run_id.not_in(paused)),
             sa.select(outbox.c.not_before).where(outbox.c.state == "allowed", outbox.c.run_id.is_(None)),

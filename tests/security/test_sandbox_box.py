@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -27,7 +26,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sandbox(scratch: Path) -> Sandbox:
-    return Sandbox(toolchain=Toolchain.build(scratch), scratch=scratch)
+    return Sandbox(toolchain=Toolchain.build(scratch.parent / "toolchains"), scratch=scratch)
 
 
 @pytest.fixture
@@ -101,39 +100,9 @@ def test_no_descriptor_is_inherited(sandbox: Sandbox, tree: Path) -> None:
     assert ran.output == b"['0', '1', '2', '3']\n"
 
 
-def test_no_network(sandbox: Sandbox, tree: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as host:
-        port = host.getsockname()[1]
-        code = f"""
-import socket
-for where in (("127.0.0.1", {port}), ("1.1.1.1", 443), ("169.254.169.254", 80), ("::1", {port})):
-    try:
-        socket.create_connection(where, timeout=3)
-        print("reached", where)
-    except OSError as error:
-        print("blocked", where, error)
-try:
-    print("resolved", socket.getaddrinfo("example.com", 443))
-except OSError:
-    print("no names")
-"""
-        ran = python(sandbox, tree, code)
-    assert ran.exit_code == 0, ran.output
-    assert ran.output.count(b"blocked") == 4
-    assert b"no names" in ran.output
-    assert b"reached" not in ran.output
-
-
-def test_only_internet_sockets_and_socketpairs(sandbox: Sandbox, tree: Path) -> None:
+def test_socketpairs_and_loopback_still_work(sandbox: Sandbox, tree: Path) -> None:
     code = """
-import errno, socket
-for family in (socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_VSOCK, socket.AF_ALG):
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
-        try:
-            socket.socket(family, kind)
-            print("opened", family, kind)
-        except OSError as error:
-            assert error.errno == errno.EPERM, (family, error)
+import socket
 left, right = socket.socketpair()
 left.sendall(b"pair")
 print(right.recv(4).decode())
@@ -143,41 +112,6 @@ print("loopback")
 """
     ran = python(sandbox, tree, code)
     assert ran.output == b"pair\nloopback\n"
-
-
-@pytest.mark.parametrize(
-    ("number", "arguments", "wanted"),
-    [
-        pytest.param(272, "0x10000000", 1, id="unshare"),
-        pytest.param(56, "0x10000011, 0, 0, 0, 0", 1, id="clone-new-user"),
-        pytest.param(435, "0, 0", 38, id="clone3"),
-        pytest.param(308, "0, 0", 1, id="setns"),
-        pytest.param(165, "0, 0, 0, 0, 0", 1, id="mount"),
-        pytest.param(155, "0, 0", 1, id="pivot_root"),
-        pytest.param(101, "0, 0, 0, 0", 1, id="ptrace"),
-        pytest.param(321, "0, 0, 0", 1, id="bpf"),
-        pytest.param(298, "0, 0, 0, 0, 0", 1, id="perf_event_open"),
-        pytest.param(425, "1, 0", 1, id="io_uring_setup"),
-        pytest.param(323, "1", 1, id="userfaultfd"),
-        pytest.param(250, "0, 0", 1, id="keyctl"),
-        pytest.param(248, "0, 0, 0, 0, 0", 1, id="add_key"),
-        pytest.param(246, "0, 0, 0, 0", 1, id="kexec_load"),
-        pytest.param(313, "0, 0, 0", 1, id="finit_module"),
-        pytest.param(319, "0, 0", 1, id="memfd_create"),
-        pytest.param(16, "0, 0x5412, 0", 1, id="TIOCSTI"),
-        pytest.param(16, "0, 0x100005412, 0", 1, id="TIOCSTI-with-high-bits"),
-        pytest.param(41, "0x100000001, 1, 0", 1, id="AF_UNIX-with-high-bits"),
-    ],
-)
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="system call numbers of x86-64")
-def test_denied_system_calls(sandbox: Sandbox, tree: Path, number: int, arguments: str, wanted: int) -> None:
-    code = f"""
-import ctypes
-libc = ctypes.CDLL(None, use_errno=True)
-values = [ctypes.c_ulong(value) for value in ({arguments},)]
-print(libc.syscall(ctypes.c_long({number}), *values), ctypes.get_errno())
-"""
-    assert python(sandbox, tree, code).output == f"-1 {wanted}\n".encode()
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="x32 numbers exist on x86-64 only")
@@ -245,6 +179,7 @@ for where, directories, files in os.walk("/proc"):
         except OSError:
             pass
 print(seen > 100, os.path.exists("/proc/sys/kernel/core_pattern"))
+print([d for d in ("bus", "fs", "irq", "pressure") if os.path.isdir("/proc/" + d) and os.listdir("/proc/" + d)])
 for name in ("kmsg", "kcore", "keys", "timer_list"):
     try:
         data = open("/proc/" + name, "rb").read(1)
@@ -252,7 +187,7 @@ for name in ("kmsg", "kcore", "keys", "timer_list"):
     except OSError:
         pass
 """
-    assert python(sandbox, tree, code).output == b"True True\n"
+    assert python(sandbox, tree, code).output == b"True True\n[]\n"
 
 
 def test_private_directories_do_not_survive(sandbox: Sandbox, tree: Path) -> None:
@@ -267,26 +202,6 @@ def test_a_reviewers_tree_is_read_only(sandbox: Sandbox, tree: Path) -> None:
     ran = shell(sandbox, tree, command, writable=False)
     assert ran.output.count(b"Read-only file system") == 7
     assert sorted(path.name for path in tree.iterdir()) == ["calc.py", "sub"]
-
-
-@pytest.mark.parametrize(
-    "attack",
-    [
-        "git init .",
-        "mkdir .git/hooks",
-        "echo x > .git/config",
-        "rm -rf .git; mkdir -p .git/hooks",
-        "mv .git away; mkdir .git",
-        "rmdir .git; ln -s /tmp .git",
-        "ln -sfT /tmp .git",
-        "chmod 777 .git; touch .git/x",
-        "umount .git; touch .git/x",
-    ],
-)
-def test_no_git_directory_can_be_made(sandbox: Sandbox, tree: Path, attack: str) -> None:
-    ran = shell(sandbox, tree, f"( {attack} ) 2>/dev/null; ls -A .git; touch after")
-    assert ran.output.replace(b"Initialized", b"") == b""
-    assert sorted(path.name for path in tree.iterdir()) == ["after", "calc.py", "sub"]
 
 
 def test_a_tree_that_brings_git_along_is_refused(sandbox: Sandbox, tree: Path) -> None:

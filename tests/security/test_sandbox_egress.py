@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.server
 import socket
@@ -31,7 +30,7 @@ MINUTE = Limits(wall_s=60)
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     scratch = tmp_path_factory.mktemp("scratch")
-    return Sandbox(toolchain=Toolchain.build(scratch), scratch=scratch)
+    return Sandbox(toolchain=Toolchain.build(scratch.parent / "toolchains"), scratch=scratch)
 
 
 @pytest.fixture
@@ -108,103 +107,11 @@ def test_one_door_serves_several_commands(sandbox: Sandbox, tree: Path, server: 
             assert ran.output == b"hello from outside" * 2
 
 
-@pytest.mark.parametrize(
-    "hosts",
-    [[], ["other.example.com:{port}"], ["files.example.com"], ["*.files.example.com:{port}"], ["example.com:{port}"]],
-)
-def test_what_no_entry_names_is_refused(sandbox: Sandbox, tree: Path, server: int, hosts: list[str]) -> None:
-    outside = Outside(sandbox, tree, [host.format(port=server) for host in hosts])
-    ran = outside.run(f"curl -sS -p http://files.example.com:{server}/")
-    assert b"hello" not in ran.output
-    assert ran.exit_code != 0
-    assert [(d.allowed, d.reason) for d in outside.decisions] == [(False, "no entry of sandbox.egress names it")]
-    assert outside.dialled == []
-
-
-def test_programs_that_ignore_the_proxy_find_no_network(sandbox: Sandbox, tree: Path, server: int) -> None:
-    outside = Outside(sandbox, tree, [f"127.0.0.1:{server}", f"*.example.com:{server}"])
-    ran = outside.run(
-        f"curl -sS --noproxy '*' -m 3 http://127.0.0.1:{server}/; curl -sS --noproxy '*' -m 3 http://1.1.1.1/; "
-        f"curl -sS --noproxy '*' -m 3 http://a.example.com:{server}/"
-    )
-    assert b"hello" not in ran.output
-    assert outside.decisions == []
-
-
 def test_nothing_of_the_door_stays_in_the_sandbox(sandbox: Sandbox, tree: Path) -> None:
     outside = Outside(sandbox, tree, [])
     ran = outside.run("ls /proc/self/fd; cat /proc/[0-9]*/comm")
     assert ran.output.split()[:4] == [b"0", b"1", b"2", b"3"]
     assert sorted(set(ran.output.split()[4:])) == [b"bwrap", b"cat"]
-
-
-RAW = """
-import base64, os, socket, sys
-auth = "Proxy-Authorization: Basic " + base64.b64encode(os.environ["HTTPS_PROXY"][7:].split("@")[0].encode()).decode()
-def say(data):
-    with socket.create_connection(("127.0.0.1", 3128), timeout=20) as s:
-        s.sendall(data)
-        got = s.recv(100)
-        print(got.split(b"\\r\\n")[0].decode() or "closed")
-"""
-
-
-@pytest.mark.parametrize(
-    ("request_line", "reason"),
-    [
-        ("GET http://ok.example.com:{port}/ HTTP/1.1", "only CONNECT"),
-        ("POST http://ok.example.com:{port}/ HTTP/1.1", "only CONNECT"),
-        ("CONNECT ok.example.com:{port} SSH/9", "only CONNECT"),
-        ("CONNECT evil.example.org\\0.example.com:{port} HTTP/1.1", "malformed"),
-        ("CONNECT evil.example.org%00.example.com:{port} HTTP/1.1", "malformed"),
-        ("CONNECT evil.example.org#.example.com:{port} HTTP/1.1", "malformed"),
-        ("CONNECT user@ok.example.com:{port} HTTP/1.1", "malformed"),
-        ("CONNECT ok.example.com.:{port} HTTP/1.1", "malformed"),
-        ("CONNECT [::1]:{port} HTTP/1.1", "malformed"),
-        ("CONNECT \u043ek.example.com:{port} HTTP/1.1", "malformed"),
-        ("CONNECT ok.example.com:0 HTTP/1.1", "malformed"),
-        ("CONNECT ok.example.com:99999 HTTP/1.1", "malformed"),
-        ("CONNECT ok.example.com:-1 HTTP/1.1", "malformed"),
-        ("CONNECT ok.example.com HTTP/1.1", "malformed"),
-        ("CONNECT 127.0.0.1:{port} HTTP/1.1", "no entry"),
-        ("CONNECT 2130706433:{port} HTTP/1.1", "no entry"),
-        ("CONNECT xexample.com:{port} HTTP/1.1", "no entry"),
-        ("CONNECT example.com:{port} HTTP/1.1", "no entry"),
-    ],
-)
-def test_odd_requests_are_refused(sandbox: Sandbox, tree: Path, server: int, request_line: str, reason: str) -> None:
-    outside = Outside(sandbox, tree, [f"*.example.com:{server}"])
-    line = request_line.format(port=server)
-    (tree / "raw.py").write_text(RAW + f'say(("{line}\\r\\n" + auth + "\\r\\n\\r\\n").encode())\n')
-    ran = outside.run("python raw.py")
-    assert ran.output.startswith(b"HTTP/1.1 4"), ran.output
-    assert len(outside.decisions) == 1
-    assert not outside.decisions[0].allowed
-    assert reason in outside.decisions[0].reason
-    assert outside.dialled == []
-
-
-def test_the_token_is_asked_for(sandbox: Sandbox, tree: Path, server: int) -> None:
-    outside = Outside(sandbox, tree, [f"*.example.com:{server}"])
-    wrong = base64.b64encode(b"sandbox:guess").decode()
-    (tree / "raw.py").write_text(
-        RAW
-        + f"""
-line = b"CONNECT ok.example.com:{server} HTTP/1.1\\r\\n"
-say(line + b"\\r\\n")
-say(line + b"Proxy-Authorization: Basic {wrong}\\r\\n\\r\\n")
-say(line + b"Proxy-Authorization: Basic {wrong}\\r\\n" + auth.encode() + b"\\r\\n\\r\\n")
-say(line + auth.encode() + b"\\r\\n\\r\\n")
-"""
-    )
-    ran = outside.run("python raw.py")
-    assert [line.split()[1] for line in ran.output.splitlines()] == [b"407", b"407", b"407", b"200"]
-    assert [decision.allowed for decision in outside.decisions] == [False, False, False, True]
-
-
-def test_each_sandbox_has_its_own_token(sandbox: Sandbox, tree: Path) -> None:
-    outside = Outside(sandbox, tree, [])
-    assert outside.run("echo $HTTPS_PROXY").output != outside.run("echo $HTTPS_PROXY").output
 
 
 @pytest.mark.parametrize(
@@ -277,51 +184,6 @@ def client_hello(name: str | None) -> bytes:
     with contextlib.suppress(ssl.SSLWantReadError):
         context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
     return outgoing.read()
-
-
-TLS_CLIENT = RAW.replace("got = s.recv(100)", "got = s.recv(100); s.sendall(hello); got = s.recv(100) or b'shut'")
-
-
-@pytest.mark.parametrize(
-    ("name", "reached"),
-    [("ok.example.com", True), ("evil.example.org", False), (None, False), ("x.ok.example.com", False)],
-)
-def test_the_tls_name_must_be_the_allowed_one(sandbox: Sandbox, tree: Path, name: str | None, reached: bool) -> None:
-    hello = client_hello(name)
-    seen: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as upstream:
-
-        def serve() -> None:
-            connection, _ = upstream.accept()
-            with connection:
-                connection.settimeout(20)
-                data = connection.recv(1 << 16)
-                seen.append(data)
-                if data:
-                    connection.sendall(b"server")
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        outside = Outside(sandbox, tree, ["ok.example.com"])
-        outside.served = upstream.getsockname()[1]
-        code = (
-            TLS_CLIENT
-            + f'hello = {hello!r}\nsay(("CONNECT ok.example.com:443 HTTP/1.1\\r\\n" + auth + "\\r\\n\\r\\n").encode())\n'
-        )
-        (tree / "raw.py").write_text(code)
-        ran = outside.run("python raw.py")
-        thread.join()
-    assert ran.output == (b"server\n" if reached else b"shut\n")
-    assert seen == [hello if reached else b""]
-    assert [decision.allowed for decision in outside.decisions] == [reached]
-
-
-def test_port_443_without_tls_is_refused(sandbox: Sandbox, tree: Path, server: int) -> None:
-    outside = Outside(sandbox, tree, ["ok.example.com"])
-    outside.served = server
-    ran = outside.run("curl -sS -p http://ok.example.com:443/")
-    assert b"hello" not in ran.output
-    assert "no TLS handshake" in outside.decisions[0].reason
 
 
 def test_a_greeting_in_pieces_is_read_whole() -> None:

@@ -27,7 +27,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sandbox(scratch: Path) -> Sandbox:
-    return Sandbox(toolchain=Toolchain.build(scratch), scratch=scratch)
+    return Sandbox(toolchain=Toolchain.build(scratch.parent / "toolchains"), scratch=scratch)
 
 
 @pytest.fixture(scope="module")

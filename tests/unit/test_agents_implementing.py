@@ -17,7 +17,6 @@ from bot.domain.work import Patch
 from bot.gates.work_gate import WORK_GATE
 from bot.ports import records as r
 from tests.unit.test_agents_world import CALC, PLAN, World, patch_of, sandbox, use, world
-from workers.agents.canaries import Canary
 from workers.agents.plan_facts import PlanReader
 from workers.agents.room import open_room
 from workers.agents.stepping import step
@@ -134,21 +133,21 @@ def test_a_workspace_with_special_files_is_refused(tmp_path: Path, sandbox: Sand
         assert isinstance(outcome, Done)
         refused = outcome.result["refused"]
         assert isinstance(refused, list)
-        assert [one.split(" ")[0] for one in refused] == ["'GIT~1'", "'pipe\\nx'"]
+        # What is like .git is gone when the command ends, and the model is told.
+        assert [one.split(" ")[0] for one in refused] == ["'pipe\\nx'"]
+        assert "taken away: GIT~1, protected" in here.model.results()[1]["content"]
         assert Patch.model_validate(here.load(outcome.result["patch"])).changes == ()
 
 
-def test_a_canary_in_the_diff_or_in_a_call_is_named(tmp_path: Path, sandbox: Sandbox) -> None:
-    value = Canary.of("J1").value
+def test_a_canary_in_the_diff_is_named(tmp_path: Path, sandbox: Sandbox) -> None:
     with world(tmp_path, sandbox) as here:
         here.model.turns = [
             use("run", command="base64 ~/.aws/credentials > calc.py"),
-            use("search", pattern=value),
             SUBMIT,
         ]
         outcome = step(here.desk, step_job(here))
         assert isinstance(outcome, Done)
-        assert outcome.result["canaries"] == ["search of the implementer", "the diff of calc.py"]
+        assert outcome.result["canaries"] == ["the diff of calc.py"]
 
 
 def test_a_refusal_is_a_person_s_matter(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -111,14 +112,19 @@ class PlayedModel:
         return "\n".join(json.dumps([one.system, list(one.messages)], ensure_ascii=False) for one in self.asked)
 
     def results(self) -> list[dict[str, Any]]:
-        """The tool results of the last request, in order."""
+        """The tool results of the last request, in order, without the marks of data."""
         return [
-            block
+            {**block, "content": _unmarked(block["content"])}
             for one in self.asked[-1].messages
             if one["role"] == "user"
             for block in one["content"]
             if block["type"] == "tool_result"
         ]
+
+
+def _unmarked(content: str) -> str:
+    found = re.fullmatch(r"<(data-[0-9a-f]{8}) origin=[^\n]*>\n(.*)\n</\1>", content, re.DOTALL)
+    return content if found is None else found[2]
 
 
 def message(turn: Turn, number: int) -> dict[str, Any]:

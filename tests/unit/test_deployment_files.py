@@ -8,12 +8,15 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from workers.app import ALIVE, ALIVE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = ("web", "control", "agents", "github", "beat")
@@ -29,8 +32,9 @@ SECRET_VARIABLES = {
     "webhook_secret": "CONDUCTOR_WEBHOOK_SECRET_FILE",
     "anthropic_api_key": "ANTHROPIC_API_KEY_FILE",
     "app_private_key": "CONDUCTOR_APP_PRIVATE_KEY_FILE",
-    "database_url": "CONDUCTOR_DATABASE_URL_FILE",
+    **{f"{who}_database_password": "CONDUCTOR_DATABASE_PASSWORD_FILE" for who in ("owner", *PROCESSES)},
 }
+USERS_SCRIPT = "deploy/postgres/users.sh"
 
 
 def _text(name: str) -> str:
@@ -50,9 +54,11 @@ def _service(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_service_holds_only_its_own_secret(process: str) -> None:
     service = _service(process)
-    assert set(service["secrets"]) == OWN_SECRETS[process] | {"database_url"}
+    assert set(service["secrets"]) == OWN_SECRETS[process] | {f"{process}_database_password"}
     environment = service["environment"]
-    held = {variable for variable in environment if variable.endswith(("_FILE", "_KEY", "_SECRET", "_TOKEN"))}
+    held = {
+        variable for variable in environment if variable.endswith(("_FILE", "_KEY", "_SECRET", "_TOKEN", "_PASSWORD"))
+    }
     assert held == {SECRET_VARIABLES[name] for name in service["secrets"]}
     assert {environment[SECRET_VARIABLES[name]] for name in service["secrets"]} == {
         f"/run/secrets/{name}" for name in service["secrets"]
@@ -60,12 +66,47 @@ def test_a_service_holds_only_its_own_secret(process: str) -> None:
     assert "env_file" not in service
 
 
-def test_no_two_services_share_one_of_the_three_secrets() -> None:
-    for secret in ("webhook_secret", "anthropic_api_key", "app_private_key"):
-        holders = [
-            name for name, service in _yaml("compose.yml")["services"].items() if secret in service.get("secrets", [])
-        ]
-        assert len(holders) == 1, secret
+def test_no_two_services_share_a_secret_but_a_database_user_and_the_database() -> None:
+    compose = _yaml("compose.yml")
+    assert set(compose["secrets"]) == {*SECRET_VARIABLES, "postgres_password"}
+    for secret in compose["secrets"]:
+        holders = {name for name, service in compose["services"].items() if secret in service.get("secrets", [])}
+        assert len(holders - {"postgres"}) == (secret != "postgres_password"), secret
+        assert ("postgres" in holders) == secret.endswith("_password"), secret
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_process_connects_as_its_own_database_user(process: str) -> None:
+    url = f"postgresql+psycopg://conductor_{process}_user@{{}}:5432/conductor"
+    assert _service(process)["environment"]["CONDUCTOR_DATABASE_URL"] == url.format("postgres")
+    line = f"CONDUCTOR_DATABASE_URL={url.format('127.0.0.1')}"
+    assert line in _text(f"deploy/env/{process}.env.example").splitlines()
+
+
+def test_the_owner_of_the_tables_migrates_before_anybody_starts_and_serves_nobody() -> None:
+    compose = _yaml("compose.yml")
+    migrate = compose["services"]["migrate"]
+    assert (migrate["command"], migrate["restart"], migrate["networks"]) == (["migrate"], "no", ["inside"])
+    assert migrate["environment"]["CONDUCTOR_DATABASE_URL"].startswith("postgresql+psycopg://conductor_owner_user@")
+    assert migrate["user"] == "10001:10001"
+    for process in PROCESSES:
+        assert _service(process)["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    postgres = compose["services"]["postgres"]
+    assert f"./{USERS_SCRIPT}:/docker-entrypoint-initdb.d/10-users.sh:ro" in postgres["volumes"]
+    assert postgres["environment"]["POSTGRES_USER"] == "postgres"
+
+
+def test_a_workers_health_is_the_file_that_it_touches(tmp_path: Path) -> None:
+    kind, command = _service("control")["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    script = ["sh", "-c", command.replace("$$", "$")]
+    environment = {"PATH": os.environ["PATH"], "CONDUCTOR_DATA": str(tmp_path)}
+    alive = tmp_path / ALIVE
+    for age, code in ((None, 1), (ALIVE_S * 2, 0), (600.0, 1)):
+        if age is not None:
+            alive.touch()
+            os.utime(alive, (time.time() - age,) * 2)
+        assert subprocess.run(script, env=environment, capture_output=True, check=False).returncode == code, age
 
 
 @pytest.mark.parametrize("process", PROCESSES)
@@ -100,7 +141,7 @@ def test_only_agents_have_the_sandbox_profile_and_only_web_a_port() -> None:
 def test_database_broker_and_deciders_have_no_way_out() -> None:
     compose = _yaml("compose.yml")
     assert compose["networks"]["inside"] == {"internal": True}
-    for name in ("control", "beat", "redis", "postgres"):
+    for name in ("control", "beat", "migrate", "redis", "postgres"):
         assert compose["services"][name]["networks"] == ["inside"], name
 
 
@@ -215,8 +256,9 @@ def test_an_environment_example_holds_only_its_own_secret_and_none_in_the_clear(
     lines = [line for line in _text(f"deploy/env/{process}.env.example").splitlines() if "=" in line]
     names = {line.split("=")[0] for line in lines}
     assert names & set(SECRET_VARIABLES.values()) == {
-        SECRET_VARIABLES[name] for name in OWN_SECRETS[process] | {"database_url"}
+        SECRET_VARIABLES[name] for name in OWN_SECRETS[process] | {f"{process}_database_password"}
     }
+    assert f"CONDUCTOR_DATABASE_PASSWORD_FILE=/etc/conductor/{process}_database_password" in lines
     assert not names & {name.removesuffix("_FILE") for name in SECRET_VARIABLES.values()}
 
 
@@ -234,7 +276,7 @@ def test_the_lock_pins_every_requirement_with_hashes_and_names_no_index() -> Non
     assert {"setuptools", "wheel"} <= locked
 
 
-@pytest.mark.parametrize("script", [".ci/run", "scripts/setup", "scripts/bench"])
+@pytest.mark.parametrize("script", [".ci/run", "scripts/setup", "scripts/bench", USERS_SCRIPT])
 def test_shell_scripts_are_strict_executable_and_parse(script: str) -> None:
     path = ROOT / script
     assert path.stat().st_mode & stat.S_IXUSR

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.domain.commands import parse_commands
+from bot.domain.hidden_characters import hidden_characters, strip_hidden
 from bot.wording import neutral
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -89,8 +90,8 @@ def test_plain_shows_its_words_and_nothing_acts(text: str) -> None:
         if token.type == "text":
             assert not MENTION.search(token.content), shown
             assert not REFERENCE.search(token.content), shown
-    assert words(shown) == " ".join(neutral.strip_hidden(text).split())
-    assert neutral.hidden_characters(shown) == []
+    assert words(shown) == " ".join(strip_hidden(text).split())
+    assert hidden_characters(shown) == []
     assert parse_commands(shown) == []
     assert not re.search(r"^/", shown, re.MULTILINE)
 
@@ -137,7 +138,7 @@ def test_plain_is_cut_where_people_would_see_it() -> None:
 def test_code_is_one_span(text: str) -> None:
     tokens = parts("x " + neutral.code(text) + " y")
     assert [t.type for t in tokens] == ["paragraph_open", "inline", "text", "code_inline", "text", "paragraph_close"]
-    assert tokens[3].content.split() == neutral.strip_hidden(text).split()
+    assert tokens[3].content.split() == strip_hidden(text).split()
     assert [t.type for t in parts(neutral.code(text))][2] == "code_inline"
 
 
@@ -145,7 +146,7 @@ def test_code_is_one_span(text: str) -> None:
 def test_fence_is_one_block(text: str, lang: str) -> None:
     tokens = GFM.parse(neutral.fence(text, lang) + "\n\nafter")
     assert [t.type for t in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
-    assert tokens[0].content.rstrip("\n") == neutral.strip_hidden(text).rstrip("\n")
+    assert tokens[0].content.rstrip("\n") == strip_hidden(text).rstrip("\n")
     assert tokens[0].info in {"", "python"}
 
 
@@ -192,6 +193,51 @@ def test_title_and_slug_examples() -> None:
     ],
 )
 def test_hidden_characters_are_named_and_removed(character: str, name: str) -> None:
-    assert neutral.hidden_characters(f"a{character}b") == [name]
-    assert neutral.hidden_characters(neutral.strip_hidden(f"a{character}b")) == []
-    assert neutral.hidden_characters("a\r\n\tb é 日本 😀") == []
+    assert hidden_characters(f"a{character}b") == [name]
+    assert hidden_characters(strip_hidden(f"a{character}b")) == []
+    assert hidden_characters("a\r\n\tb é 日本 😀") == []
+
+
+@pytest.mark.parametrize(
+    "word", ["close", "Closes", "CLOSED", "fix", "Fixes:", "fixed", "resolve", "resolves:", "Resolved"]
+)
+@pytest.mark.parametrize(
+    "place", ["#12", "GH-12", "gh-12", "acme/calc#12", "https://github.com/acme/calc/issues/12", "acme/calc@0123abcd"]
+)
+@pytest.mark.parametrize(
+    "frame", ["{}", "a {} b", "- {}", "> {}", "**{}**", "a\n{}\nb", "({})", "\uff20ana {}", "x.{}"]
+)
+def test_closing_words_close_nothing_wherever_they_stand(word: str, place: str, frame: str) -> None:
+    shown = neutral.plain(frame.format(f"{word} {place}"))
+    for token in parts(shown):
+        assert token.type in ALLOWED, shown
+        if token.type == "text":
+            assert not MENTION.search(token.content), shown
+            assert not REFERENCE.search(token.content), shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@ana\u0301",
+        "\u00e9@ana",
+        "(@acme/te\u00e4m)",
+        "mail ana@example.org now",
+        "HTTPS://EVIL.EXAMPLE/x",
+        "//evil.example @x",
+        "WwW.evil.example",
+        "[x](//evil.example)",
+        "<https://evil.example>",
+        "<img src=//evil.example/x>",
+        "[skip ci] ***NO_CI***",
+        "a\n\nCo-authored-by: x <x@evil.example>",
+    ],
+)
+def test_no_mention_link_or_mark_is_left(text: str) -> None:
+    shown = neutral.plain(text)
+    assert "[skip ci]" not in shown
+    for token in parts(shown):
+        assert token.type in ALLOWED, shown
+        if token.type == "text":
+            assert not MENTION.search(token.content), shown
+            assert not REFERENCE.search(token.content), shown

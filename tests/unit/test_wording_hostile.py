@@ -14,10 +14,11 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.domain.commands import Misread, parse_commands
+from bot.domain.hidden_characters import hidden_characters, strip_hidden
 from bot.domain.plan import Plan
 from bot.domain.subject import PlanSubject, canonical
 from bot.domain.workflow import SOFTWARE
-from bot.wording import bodies, checks, labels, layout, mentions, neutral, replies, titles
+from bot.wording import bodies, checks, labels, layout, mentions, replies, titles
 from bot.wording.ledger_table import ledger_table
 from bot.wording.status import RunView, status_comment
 from bot.wording.view import FindingView
@@ -217,7 +218,7 @@ def words(markdown: str) -> str:
 def test_no_text_orders_pings_or_hides(name: str, text: str) -> None:
     said = TOLD[name](text)
     assert parse_commands(said) == []
-    assert neutral.hidden_characters(said.replace("\ufe0f", "")) == []
+    assert hidden_characters(said.replace("\ufe0f", "")) == []
     for token in parts(said):
         assert token.type not in {"link_open", "image"}, said
         if token.type in {"html_block", "html_inline"}:
@@ -252,7 +253,7 @@ def test_a_plan_is_decided_on_in_400_words_and_nothing_of_it_is_lost(text: str, 
     assert f"`{subject.sha256}`" in head
     assert head.rstrip().endswith("Closes #7")
     # Blanks aside: a quote keeps its line breaks, a line of a list does not.
-    shown, whole = "".join(words(body).split()), "".join(neutral.strip_hidden(long).split())
+    shown, whole = "".join(words(body).split()), "".join(strip_hidden(long).split())
     assert shown.count(whole) >= 1 + 6 * many
 
 

@@ -12,6 +12,7 @@ from workers.agents.loop import Declined, Ending, GaveUp, Submitted
 from workers.agents.room import Room
 from workers.guard import Profile
 from workers.sandbox.layers import Layer
+from workers.sandbox.masks import Protection
 from workers.tools.diffs import Diffs
 from workers.tools.reading import DeliveryLog, Reading, Side
 from workers.tools.running import Place, Running
@@ -35,19 +36,22 @@ class Seat:
     layer: Layer | None = None
 
 
-def running(room: Room, root: Path, profile: Profile, *, writable: bool, layer: Layer | None) -> Running:
-    """The `run` tool of a context: the tree is writable for an implementer alone (I5)."""
-    place = Place(room.sandbox, root, writable, layer, room.canary.env, room.canary.file)
+def running(
+    room: Room, root: Path, profile: Profile, *, writable: bool, layer: Layer | None, own: frozenset[str] = frozenset()
+) -> Running:
+    """The `run` tool of a context: the tree is writable for an implementer alone (I5). `own`: the paths of its step."""
+    place = Place(room.sandbox, root, writable, layer, room.canary.env, room.canary.planted, Protection(own))
 
     def keep(raw: str) -> None:
+        room.shown.extend(room.shown_in(raw))
         room.keep_bytes("output", raw.encode("utf-8", "replace"))
 
-    return Running(place, profile, room.desk.redactor, room.command_seconds, keep)
+    return Running(place, profile, room.redactor, room.command_seconds, keep)
 
 
 def read_only_box(room: Room, seat: Seat, log: DeliveryLog) -> Toolbox:
     """Tools that cannot write: none of them does, and the tree is mounted read-only (I5)."""
-    reading = Reading(seat.sources, seat.main, room.desk.redactor, log)
+    reading = Reading(seat.sources, seat.main, room.redactor, log)
     searching = Searching(room.sandbox, seat.root, reading)
     commands = running(room, seat.root, Profile.REVIEWER, writable=False, layer=seat.layer)
     diffs = None if seat.diff is None else Diffs(seat.diff, reading)

@@ -65,5 +65,5 @@ class AgentDesk:
                 scratch = self.workroom / "toolchains"
                 scratch.mkdir(parents=True, exist_ok=True)
                 built = Toolchain.build(scratch, extra=toolchain)
-                self._sandboxes[toolchain] = Sandbox(toolchain=built, scratch=scratch)
+                self._sandboxes[toolchain] = Sandbox(toolchain=built, scratch=scratch, cgroup=self.sandbox.cgroup)
             return self._sandboxes[toolchain]

@@ -42,7 +42,7 @@ def _draft(room: Room) -> Outcome:
         room=room,
         toolbox=read_only_box(room, seat, DeliveryLog()),
         model=room.snapshot.config.models.planner or room.desk.default_model,
-        system=system_prompt("planner", room),
+        system=system_prompt("planner"),
     )
     ending = context.converse(planner_opening(room, reader.verify_in_effect()))
     plan = submissions.accepted

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
-from bot.domain.outcome import NeedsHuman
 from bot.domain.subject import sha256_of
 from bot.ports import records as r
+from workers.agents.canaries import carries_away
 from workers.agents.messages_api import Block, ModelAnswer, ModelRequest
 from workers.agents.meter import Meter, clean
-from workers.agents.room import Interrupted, Room
+from workers.agents.room import CARRIED, Interrupted, Room
 from workers.compress import tokens
 from workers.tools.said import Said
 from workers.tools.toolbox import Toolbox
@@ -46,14 +46,12 @@ Ending: TypeAlias = Submitted | Declined | GaveUp
 
 @dataclass(slots=True)
 class Context:
-    """One conversation. ``canaries``: where the planted secret turned up, in words; where nobody ``reports`` them, the job ends."""
+    """One conversation. A planted secret that turns up in it ends the job, with the call that carried it on record."""
 
     room: Room
     toolbox: Toolbox
     model: str
     system: str
-    reports_canaries: bool = False
-    canaries: list[str] = field(default_factory=list)
     _messages: list[dict[str, Any]] = field(default_factory=list)
     _seq: int = 0
     _earlier: dict[int, r.ToolCall] = field(default_factory=dict)
@@ -123,9 +121,9 @@ class Context:
                     "input": block["input"],
                 }
                 uses.append(use)
-                blocks.append({**use, "input": self.room.desk.redactor.redact_all(use["input"])})
+                blocks.append({**use, "input": self.room.redactor.redact_all(use["input"])})
             else:
-                blocks.append(self.room.desk.redactor.redact_all(block))
+                blocks.append(self.room.redactor.redact_all(block))
         self._messages.append({"role": "assistant", "content": blocks or [{"type": "text", "text": "(no answer)"}]})
         return uses
 
@@ -152,21 +150,39 @@ class Context:
     def _call(self, use: Block) -> Said:
         self._seq += 1
         name, given = str(use["name"]), use["input"]
-        if self.room.canary.stands_in(str(given)):
-            where = f"{name} of the {self.room.job.role}"
-            if not self.reports_canaries:
-                raise Interrupted(NeedsHuman(f"A planted secret turned up outside its sandbox, in {where}."))
-            self.canaries.append(where)
+        shown = clean(self.room.redactor.redact_all(given))
+        if self.room.canary.stands_in_value([name, given]):
+            self._record(name, shown, Said(CARRIED, is_error=True, decision="deny", rule="canary.input"))
+            raise self._halt(name, "the input")
+        self.room.shown.clear()
         said = self.toolbox.call(name, given)
         text = clean(self.room.redact(said.text))
-        shown = clean(self.room.desk.redactor.redact_all(given))
+        kinds = frozenset(self.room.shown) | self.room.shown_in(text)
         earlier = self._earlier.get(self._seq)
         if earlier is not None and earlier.tool == name == "run" and earlier.input == _short(shown):
             # The same command prints other times on each run; the model goes on from what it was told first.
             text = self.room.get(earlier.output_sha256).decode()
             said = replace(said, exit_code=earlier.exit_code)
-        self._record(name, shown, replace(said, text=text))
-        return replace(said, text=text)
+        said = replace(said, text=text)
+        if kinds and carries_away(kinds, str(given.get("command", ""))):
+            self._record(name, shown, replace(said, rule="canary.output"))
+            raise self._halt(name, "the output", kinds=sorted(kinds))
+        self._record(name, shown, said)
+        if kinds:
+            self.room.trace("the output", stopped=False, tool=name[:200], call=self._seq, kinds=sorted(kinds))
+        return self._marked(name, shown, said)
+
+    def _halt(self, tool: str, part: str, **more: Any) -> Interrupted:
+        role = self.room.job.role
+        where = f"{part} of call {self._seq}, {tool[:80]!a}, of the {role}"
+        return self.room.halt(where, tool=tool[:200], call=self._seq, **more)
+
+    def _marked(self, name: str, shown: dict[str, Any], said: Said) -> Said:
+        """What a tool brought is data with its origin; what code says about a call speaks for itself."""
+        if said.decision == "deny" or name == self.toolbox.submit_name:
+            return said
+        about = next((str(shown[key]) for key in ("path", "command", "id") if shown.get(key)), "")
+        return replace(said, text=self.room.data(f"{name} {about}".strip(), said.text))
 
     def _record(self, name: str, shown: dict[str, Any], said: Said) -> None:
         room, job = self.room, self.room.job
@@ -193,6 +209,9 @@ class Context:
         )
         with room.desk.storage.begin() as tx:
             tx.journal.add_tool_call(call)
+            if call.decision == "deny":
+                body = {"job": job.id, "role": job.role, "call": call.seq, "tool": call.tool, "rule": call.rule}
+                tx.journal.audit(at=call.at, kind="tool.denied", subject=room.run.id, body=body)
 
     def _results(self, results: list[tuple[Block, Said]], otherwise: str) -> None:
         blocks: list[Block] = []

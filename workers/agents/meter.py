@@ -163,7 +163,7 @@ class Meter:
 
     def _settle(self, call: r.ModelCall, answer: ModelAnswer, exact: bytes) -> None:
         room = self.room
-        shown = dumped(room.desk.redactor.redact_all(json.loads(exact)))
+        shown = dumped(room.redactor.redact_all(json.loads(exact)))
         if shown != exact:
             named = json.loads(shown)
             shown = dumped({**named, "exact": room.keep_bytes("exact", exact)})

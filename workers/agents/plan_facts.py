@@ -101,7 +101,7 @@ class PlanReader:
 
     def _lines(self, path: str) -> Lines | str:
         try:
-            found = lines_of(self.source.read(path), self.room.desk.redactor)
+            found = lines_of(self.source.read(path), self.room.redactor)
         except ConductorError as error:
             return error.sentence
         return "it is a binary file" if found is None else found

@@ -12,7 +12,9 @@ from typing import Final
 import structlog
 
 from bot.domain.facts import CommandRun, ProofRun, VerifyRun
+from bot.domain.hidden_characters import veiled, without_terminal_codes
 from bot.domain.plan import CommandProof, Criterion, TestProof
+from workers.agents.canaries import carries_away
 from workers.agents.meter import clean
 from workers.agents.room import Room
 from workers.agents.runners.outcomes import instrumented, lost_plugin, plain_argv, read, single_test_command
@@ -86,26 +88,37 @@ class Prover:
             return _not_run(asked.command, refused.sentence)
         if ran.timed_out or ran.note:
             printed = f"{printed}\n{ran.note}"
+        whole = self.room.redactor.redact(without_terminal_codes(printed.strip())).text
+        self._watch(asked.command, whole)
         return CommandRun(
             command=asked.command,
             exit_code=ran.exit_code,
             timed_out=ran.timed_out,
             seconds=round(ran.seconds, 3),
-            output_tail=clean(self.room.redact(printed.strip()))[-TAIL_CHARACTERS:],
+            output_tail=clean(veiled(whole))[-TAIL_CHARACTERS:],
             tests=None
             if tests is None
             else {clean(self.room.redact(name)): outcome for name, outcome in tests.items()},
         )
+
+    def _watch(self, command: str, output: str) -> None:
+        """Raises Interrupted when the command brought out a planted secret that nobody meets by chance."""
+        kinds = self.room.shown_in(output)
+        if carries_away(kinds, command):
+            raise self.room.halt(f"the output of {command[:200]!a}", kinds=sorted(kinds), command=command[:300])
+        if kinds:
+            self.room.trace("the output", stopped=False, kinds=sorted(kinds), command=command[:300])
 
     def _once(self, asked: Asked, argv: tuple[str, ...]) -> Ran:
         copy = Workspace.create(asked.tree, self.room.place / f"run-{secrets.token_hex(8)}")
         try:
             asked.prepare(copy.root)
             ran = self.room.sandbox.run_argv(
-                argv,
+                self.room.canary.planted(*argv),
                 tree=copy.root,
                 writable=True,
                 layer=self.layer,
+                protection=None,
                 limits=self.room.limits(OUTPUT_BYTES),
                 env=self.room.canary.env,
             )

@@ -84,7 +84,7 @@ def _lines(source: Source, room: Room) -> Callable[[str], Sequence[str] | None]:
 
     def lines(path: str) -> Sequence[str] | None:
         try:
-            found = lines_of(source.read(path), room.desk.redactor)
+            found = lines_of(source.read(path), room.redactor)
         except ConductorError:
             return None
         return None if found is None else found.text
@@ -149,7 +149,7 @@ def _converse(room: Room, seat: Seat, log: DeliveryLog, submissions: Submissions
         room=room,
         toolbox=read_only_box(room, seat, log),
         model=model_for(room.snapshot.config.models, int(number or 1), declined, room.desk.default_model),
-        system=system_prompt(name, room),
+        system=system_prompt(name),
     )
     ending = context.converse(opening)
     result: dict[str, Any] = {

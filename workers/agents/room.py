@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bot.domain.errors import InternalError, SandboxUnavailable, StaleFence, Stopped, UserError
-from bot.domain.outcome import Outcome
+from bot.domain.hidden_characters import veiled
+from bot.domain.outcome import NeedsHuman, Outcome
 from bot.domain.plan import Plan
 from bot.domain.snapshot import Snapshot
-from bot.domain.subject import PlanSubject, canonical
+from bot.domain.subject import PlanSubject, canonical, sha256_of
 from bot.domain.work import Patch
 from bot.ports import records as r
-from workers.agents.canaries import Canary
+from bot.redaction import Redactor
+from workers.agents.canaries import Canary, carries_away
 from workers.agents.desk import AgentDesk
 from workers.guard import Profile, judge
 from workers.sandbox.box import Limits, Sandbox
 from workers.sandbox.egress import EgressDecision, EgressProxy
+from workers.sandbox.errors import SetupFailed
 from workers.sandbox.layers import Layer, LayerKey
 from workers.sandbox.trees import remove_tree
+
+CARRIED: Final = "A planted secret turned up outside its sandbox"
 
 
 class Interrupted(Exception):
@@ -37,7 +43,10 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a handler works in. ``deadline``: milliseconds since the epoch; ``place``: a directory of this job alone."""
+    """What a handler works in. ``deadline``: milliseconds since the epoch; ``place``: a directory of this job alone.
+
+    ``redactor`` also holds what was planted. ``shown``: kinds of it that a command's output has shown just now.
+    """
 
     desk: AgentDesk
     job: r.Job
@@ -48,6 +57,8 @@ class Room:
     place: Path
     deadline: int
     canary: Canary
+    redactor: Redactor
+    shown: list[str] = field(default_factory=list)
 
     def go_on(self) -> None:
         """Ask every switch, and whether the job is still ours. Raises Stopped (also when it cannot be read) or StaleFence."""
@@ -103,8 +114,39 @@ class Room:
         )
 
     def redact(self, text: str) -> str:
-        """A text as anybody outside may see it."""
-        return self.desk.redactor.redact(text).text
+        """A text as anybody outside may see it: without secrets, and with a mark for each run of hidden characters."""
+        return veiled(self.redactor.redact(text).text)
+
+    def shown_in(self, redacted: str) -> frozenset[str]:
+        """Kinds of planted secrets that stood in a text before it was redacted."""
+        return self.canary.shown_in(redacted, self.redactor)
+
+    @property
+    def mark(self) -> str:
+        """The element that stands around data in this job's conversation.
+
+        Nobody who wrote the data can know it, and it is the same each time the job is tried.
+        """
+        return f"data-{sha256_of(f'data:{self.job.id}'.encode())[:8]}"
+
+    def data(self, origin: str, text: str) -> str:
+        """Somebody's words between marks that they cannot hold, with where they come from."""
+        mark = self.mark
+        named, inner = (re.sub(mark[-8:], "(mark)", one, flags=re.IGNORECASE) for one in (origin[:200], text))
+        return f"<{mark} origin={named!a}>\n{inner}\n</{mark}>"
+
+    def trace(self, what: str, **where: Any) -> dict[str, Any]:
+        """Put on record where a planted secret turned up; what is to be stored with the run's end."""
+        job = self.job
+        found = {"what": what, "job": job.id, "kind": job.kind, "role": job.role, "round": job.round, "step": job.step}
+        body = {**found, **where}
+        with self.desk.storage.begin() as tx:
+            tx.journal.audit(at=self.desk.clock.now(), kind="canary", subject=self.run.id, body=body)
+        return body
+
+    def halt(self, what: str, **where: Any) -> Interrupted:
+        """The end of a job whose model or commands carried a planted secret away, with the trace."""
+        return Interrupted(NeedsHuman(f"{CARRIED}, in {what}.", {"canary": self.trace(what, stopped=True, **where)}))
 
     def plan(self, subject_sha256: str) -> Plan:
         """The plan of a plan subject."""
@@ -136,21 +178,29 @@ class Room:
                 raise UserError(f"The setup command {command!a} may not run ({decision.rule}): {decision.reason}")
         decided: list[EgressDecision] = []
         egress = EgressProxy(config.sandbox.egress, on_decision=decided.append)
-        key = LayerKey(
-            self.job.installation_id,
-            self.run.repository_id,
-            self.snapshot.base_tree,
-            config.setup,
-            self.sandbox.toolchain.digest,
-        )
+        key = _layer_key(self.job, self.run, self.snapshot, self.sandbox)
+        canary = Canary.of(key.digest())
         self.go_on()
         try:
-            return self.desk.layers.build(key, self.base, self.sandbox, egress, limits=self.limits(1 << 20))
+            return self.desk.layers.build(
+                key,
+                self.base,
+                self.sandbox,
+                egress,
+                limits=self.limits(1 << 20),
+                env=canary.env,
+                argv=lambda command: canary.planted("/bin/bash", "-c", command),
+            )
+        except SetupFailed as failed:
+            kinds = self.shown_in(self.redactor.redact(failed.tail).text)
+            if carries_away(kinds, failed.command):
+                raise self.halt("the output of setup", kinds=sorted(kinds), command=failed.command[:300]) from failed
+            raise
         finally:
-            self._record(decided)
+            self._record(decided, canary)
 
-    def _record(self, decided: list[EgressDecision]) -> None:
-        """Where setup wanted to connect, and what was said to it."""
+    def _record(self, decided: list[EgressDecision], canary: Canary) -> None:
+        """Where setup wanted to connect, and what was said to it. A planted secret in a host's name ends the run."""
         with self.desk.storage.begin() as tx:
             for one in decided:
                 body = {
@@ -161,6 +211,9 @@ class Room:
                     "reason": one.reason[:300],
                 }
                 tx.journal.audit(at=self.desk.clock.now(), kind="egress", subject=self.run.id, body=body)
+        carried = next((one for one in decided if canary.stands_in_name(one.host)), None)
+        if carried is not None:
+            raise self.halt("a connection that setup asked for", port=carried.port, allowed=carried.allowed)
 
 
 @contextmanager
@@ -179,6 +232,8 @@ def open_room(desk: AgentDesk, job: r.Job) -> Iterator[Room]:
             "bubblewrap is not installed, and no command runs without it: install the package `bubblewrap`."
         )
     desk.workroom.mkdir(parents=True, exist_ok=True)
+    setup = _layer_key(job, run, snapshot, sandbox).digest() if snapshot.config.setup else ""
+    canary = Canary.of(job.id, setup)
     place = Path(tempfile.mkdtemp(prefix=f"job-{job.id}-", dir=desk.workroom))
     key = f"{job.installation_id}-{snapshot.base_tree}"
     try:
@@ -192,10 +247,16 @@ def open_room(desk: AgentDesk, job: r.Job) -> Iterator[Room]:
                 base=base,
                 place=place,
                 deadline=started + int(desk.limits.job_s * 1000),
-                canary=Canary.of(job.id),
+                canary=canary,
+                redactor=desk.redactor.holding(canary.held),
             )
     finally:
         remove_tree(place)
+
+
+def _layer_key(job: r.Job, run: r.Run, snapshot: Snapshot, sandbox: Sandbox) -> LayerKey:
+    commands, toolchain = snapshot.config.setup, sandbox.toolchain.digest
+    return LayerKey(job.installation_id, run.repository_id, snapshot.base_tree, commands, toolchain)
 
 
 def as_data(value: Any) -> str:

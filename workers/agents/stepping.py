@@ -23,17 +23,19 @@ from workers.agents.loop import Context, Submitted
 from workers.agents.room import Interrupted, Room, open_room
 from workers.guard import Profile
 from workers.sandbox.errors import UnsafePath
+from workers.sandbox.masks import HELD
 from workers.sandbox.workspaces import Change as Changed
 from workers.sandbox.workspaces import Entry, Workspace, changes
 from workers.tools.contracts import definition
 from workers.tools.reading import DeliveryLog, Reading
-from workers.tools.said import shown_name
+from workers.tools.said import Refused, shown_name
 from workers.tools.searching import Searching
 from workers.tools.sources import FolderSource
 from workers.tools.submitting import Submissions
 from workers.tools.toolbox import Toolbox, reading_tools, writing_tools
 from workers.tools.writing import Writing
 
+MOST_NAMED: Final = 50
 CACHES: Final = (
     *("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", "node_modules"),
     *("*.egg-info", ".coverage", ".coverage.*", "htmlcov", ".nyc_output", ".gradle", ".eggs", "*.pyc", ".DS_Store"),
@@ -66,21 +68,22 @@ def _step(room: Room) -> Outcome:
         room=room,
         toolbox=_toolbox(room, workspace.root, own, submissions),
         model=room.snapshot.config.models.implementer or room.desk.default_model,
-        system=system_prompt("implementer", room),
-        reports_canaries=True,
+        system=system_prompt("implementer"),
     )
     ending = context.converse(step_opening(room, subject.plan, own, subject.verify))
     if not isinstance(ending, Submitted) or submissions.accepted is None:
         return NeedsHuman(explained(f"implementer of {own.id}", ending, "its submissions never had the form of work"))
     read = _read_back(room, workspace.root, start, own)
-    canaries = [*context.canaries, *_carried(room, read.patch)]
+    canaries = _carried(room, read.patch) or (_lying_in(room, workspace.root) if read.refused else [])
+    if canaries:
+        room.trace(", ".join(canaries), stopped=True)
     return Done(
         {
             "patch": room.keep("patch", read.patch.model_dump(mode="json")),
             "work": room.keep("work", submissions.accepted.model_dump(mode="json")),
             "paths": [change.path for change in read.patch.changes],
             "refused": list(read.refused),
-            "canaries": canaries,
+            "canaries": canaries[:MOST_NAMED],
         }
     )
 
@@ -93,10 +96,11 @@ def _problems(work: Work, own: Step) -> list[str]:
 
 
 def _toolbox(room: Room, root: Path, own: Step, submissions: Submissions[Work]) -> Toolbox:
-    reading = Reading({"head": FolderSource(root)}, "head", room.desk.redactor, DeliveryLog())
+    reading = Reading({"head": FolderSource(root)}, "head", room.redactor, DeliveryLog())
     searching = Searching(room.sandbox, root, reading)
-    commands = running(room, root, Profile.IMPLEMENTER, writable=True, layer=room.layer())
-    writing = Writing(root, room.desk.redactor, frozenset(entry.path for entry in own.paths))
+    paths = frozenset(entry.path for entry in own.paths)
+    commands = running(room, root, Profile.IMPLEMENTER, writable=True, layer=room.layer(), own=paths)
+    writing = Writing(root, room.redactor, paths, (*HELD, *room.snapshot.config.protected))
     tools = {tool.name: tool for tool in (*reading_tools(reading, searching, commands), *writing_tools(writing))}
     tool = definition("submit_work", "Hands in the step and ends your work.", Work)
     return Toolbox("implementer", tools, "submit_work", tool, submissions.submit)
@@ -172,11 +176,30 @@ def _ignored(room: Room, tree: str, entries: Mapping[str, BaseEntry]) -> tuple[s
     return tuple(line for line in lines if not glob_problem(line))
 
 
+def _lying_in(room: Room, root: Path) -> list[str]:
+    """The same for a workspace that is refused as a whole: nobody compared it with its start, so every file is read."""
+    source = FolderSource(root)
+    found = []
+    for path in source.paths():
+        try:
+            data = source.read(path)
+        except (Refused, UnsafePath, OSError):
+            data = b""  # a link, a pipe or a file that is too large: its name alone is looked at
+        if room.canary.stands_in(path) or room.canary.stands_in(_as_text(data)):
+            found.append(f"the workspace at {shown_name(path)}")
+    return found
+
+
+def _as_text(data: bytes) -> str:
+    """A file's text for the search: without NULs, so that UTF-16 and UTF-32 read as what they say."""
+    return data.replace(b"\0", b"").decode("utf-8", "replace")
+
+
 def _carried(room: Room, patch: Patch) -> list[str]:
     """Changed files that hold the planted secret."""
     found = []
     for change in patch.changes:
         data = base64.b64decode(change.content or "")
-        if room.canary.stands_in(change.path) or room.canary.stands_in(data.decode("utf-8", "replace")):
+        if room.canary.stands_in(change.path) or room.canary.stands_in(_as_text(data)):
             found.append(f"the diff of {shown_name(change.path)}")
     return found

@@ -5,33 +5,31 @@ There is no other way to run a project's code: without a working bubblewrap `San
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import secrets
 import shutil
-import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workers.sandbox import seccomp
-from workers.sandbox.capture import Running
+from workers.sandbox.capture import Outcome, Running
+from workers.sandbox.counter import counted, counters_usable
 from workers.sandbox.egress import PORT_INSIDE, EgressSocket
 from workers.sandbox.errors import SandboxError, SandboxUnavailable
+from workers.sandbox.holding import Held, Places, workspace_mounts
 from workers.sandbox.layers import LAYER_INSIDE, Layer, layer_environment
+from workers.sandbox.masks import HOLD_ALL, Protection, undone_sentence
+from workers.sandbox.skeleton import HOME, UID, WORKSPACE, Skeleton, sweep
 from workers.sandbox.toolchain import INSIDE, Toolchain
-from workers.sandbox.watch import DEFAULT_LIMITS, Cgroup, Group, Limits, ProcessCounter
+from workers.sandbox.watch import DEFAULT_LIMITS, Cgroup, Limits
 
 __all__ = ["Limits", "Ran", "Sandbox"]
 
-WORKSPACE = "/workspace"
-_HOME = "/home/agent"
-_UID = 1000
 _ENVIRONMENT = {
-    "HOME": _HOME,
+    "HOME": HOME,
     "USER": "agent",
     "LOGNAME": "agent",
     "SHELL": "/bin/bash",
@@ -48,22 +46,15 @@ _ENVIRONMENT = {
     "PIP_NO_INPUT": "1",
 }
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-# Only what programs need to find users, certificates and libraries; never all of /etc (and not /etc/ssl/private).
-_ETC = (
-    "alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "protocols", "services",
-    "ssl/certs", "ssl/openssl.cnf", "pki/tls/certs", "pki/ca-trust/extracted", "ca-certificates",
-)  # fmt: skip
-_ETC_FILES = {
-    "passwd": f"agent:x:{_UID}:{_UID}:agent:{_HOME}:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-    "group": f"agent:x:{_UID}:\nnogroup:x:65534:\n",
-    "hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-}
-# A worker that is root owns the kernel's switches in the sandbox too (the user namespace maps its id), and bubblewrap leaves
-# /proc/sys as it is: writing /proc/sys/kernel/core_pattern there runs a program outside. Lists as in the OCI defaults.
-_PROC_READ_ONLY = ("sys", "bus", "fs", "irq", "mtrr", "pressure", "scsi", "sysrq-trigger", "asound")
-_PROC_HIDDEN = ("kcore", "keys", "latency_stats", "sched_debug", "timer_list")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_UNSHARED = (
+    "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--unshare-net",
+    "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--uid", str(UID), "--gid", str(UID),
+    "--hostname", "sandbox",
+)  # fmt: skip
+# The kernel takes no longer word, nor more of them (MAX_ARG_STRLEN, ARG_MAX).
+_MOST_WORD_BYTES = (128 << 10) - 1
+_MOST_ARGUMENT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +72,18 @@ class Ran:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What a run is held to; `started` in seconds of the monotonic clock."""
+
+    tree: Path
+    limits: Limits
+    started: float
+    writable: bool
+
+
 class Sandbox:
-    """Starts sandboxes with one toolchain; holds no state between them, so threads may share it."""
+    """Starts sandboxes with one toolchain; threads may share it, processes that were forked may not."""
 
     def __init__(self, *, toolchain: Toolchain, scratch: Path, cgroup: Path | None = None) -> None:
         """Prepare files under `scratch`; `cgroup` is a delegated version 2 cgroup with memory and pids, if there is one.
@@ -90,11 +91,12 @@ class Sandbox:
         Raises `SandboxUnavailable` on an unknown machine.
         """
         self.toolchain = toolchain
-        self._cgroup = cgroup
+        self.cgroup = cgroup
         self._filter = seccomp.program()
         self._scratch = scratch
-        self._etc = scratch / f"etc-{os.getpid()}-{secrets.token_hex(4)}"
-        _fill_etc(self._etc)
+        sweep(scratch)
+        self._skeleton = Skeleton(scratch, toolchain)
+        self._places = Places(scratch)
 
     def probe(self) -> None:
         """Start a real sandbox, and raise `SandboxUnavailable` with the mend when this machine does not let us."""
@@ -103,7 +105,7 @@ class Sandbox:
         empty = self._scratch / "empty"
         empty.mkdir(exist_ok=True)
         ran = self.run("id -u", tree=empty, writable=False, limits=Limits(wall_s=30))
-        if ran.exit_code != 0 or ran.output.strip() != str(_UID).encode():
+        if ran.exit_code != 0 or ran.output.strip() != str(UID).encode():
             raise SandboxUnavailable(
                 f"a sandboxed `id -u` answered {ran.output[-200:]!r}; check the bubblewrap package"
             )
@@ -120,6 +122,7 @@ class Sandbox:
         egress: EgressSocket | None = None,
         env: Mapping[str, str] = {},
         layer_writable: bool = False,
+        protection: Protection | None = HOLD_ALL,
     ) -> Ran:
         """Run `bash -c command` in /workspace/`cwd`; see `run_argv`."""
         return self.run_argv(
@@ -132,6 +135,7 @@ class Sandbox:
             egress=egress,
             env=env,
             layer_writable=layer_writable,
+            protection=protection,
         )
 
     def run_argv(
@@ -146,10 +150,12 @@ class Sandbox:
         egress: EgressSocket | None = None,
         env: Mapping[str, str] = {},
         layer_writable: bool = False,
+        protection: Protection | None = HOLD_ALL,
     ) -> Ran:
         """Run `argv` with `tree` mounted at /workspace; when this returns, every process inside is dead.
 
-        Commands on one writable tree wait for each other. Only `setup` passes `layer_writable`.
+        Commands on one writable tree wait for each other. Only `setup` passes `layer_writable`. `protection` says which
+        names in a writable tree stay as they are; None is for copies that are thrown away unread.
         Raises `SandboxUnavailable` when the sandbox did not start, `SandboxError` on arguments that cannot be run.
         """
         _check_text(argv, env)
@@ -157,31 +163,47 @@ class Sandbox:
         with ExitStack() as stack:
             if layer is not None:
                 stack.enter_context(layer.held())
-            if writable:
-                stack.enter_context(_exclusive(tree))
-                stack.enter_context(_mount_points(tree, layer))
-            arguments = list(self._mounts(tree, layer, writable=writable, layer_writable=layer_writable))
+            mounted = () if layer is None else layer.mounted
+            held = stack.enter_context(self._places.held(tree, mounted, protection)) if writable else Held()
+            arguments = [*_UNSHARED, *self._skeleton.mounts()]
+            if layer is not None:
+                arguments += ("--bind" if layer_writable else "--ro-bind", str(layer.path), LAYER_INSIDE)
+            arguments += workspace_mounts(tree, layer, held, writable=writable)
             arguments += self._environment(layer, egress, env)
             arguments += ("--chdir", _inside(cwd))
-            group = self._group(limits)
-            if group is not None:
-                stack.callback(group.remove)
-            running = stack.enter_context(closing(self._start(arguments, argv, egress)))
-            outcome = running.finish(limits, tree=tree, group=group, deadline=started + limits.wall_s)
+            outcome = self._watched(arguments, argv, egress, _Watch(tree, limits, started, writable=writable))
         return Ran(
             exit_code=outcome.exit_code,
             output=outcome.output,
             truncated=outcome.truncated,
             timed_out=outcome.timed_out,
             seconds=time.monotonic() - started,
-            note=outcome.note,
+            note="; ".join(filter(None, (outcome.note, undone_sentence(held.undone)))),
         )
 
-    def _group(self, limits: Limits) -> Group | None:
-        """What the kernel counts for this run: a delegated cgroup, else for root a counter of processes, else nothing."""
-        if self._cgroup is not None:
-            return Cgroup(self._cgroup, limits)
-        return ProcessCounter(limits) if ProcessCounter.usable() else None
+    def _watched(
+        self, arguments: Sequence[str], argv: Sequence[str], egress: EgressSocket | None, watch: _Watch
+    ) -> Outcome:
+        """Start, and follow to the end, in whatever the kernel counts: a delegated cgroup, root's counter, or nothing."""
+        with ExitStack() as stack:
+            group: Cgroup | None = None
+            if self.cgroup is not None:
+                group = Cgroup(self.cgroup, watch.limits)
+                stack.callback(group.remove)
+                running = self._start(arguments, argv, egress)
+            elif counters_usable():
+                counter = stack.enter_context(counted(watch.limits))
+                running = counter.start(lambda: self._start(arguments, argv, egress))
+            else:
+                running = self._start(arguments, argv, egress)
+            stack.enter_context(closing(running))
+            return running.finish(
+                watch.limits,
+                tree=watch.tree,
+                grows=watch.writable,
+                group=group,
+                deadline=watch.started + watch.limits.wall_s,
+            )
 
     def _start(self, arguments: Sequence[str], argv: Sequence[str], egress: EgressSocket | None) -> Running:
         bwrap = shutil.which("bwrap")
@@ -201,32 +223,6 @@ class Sandbox:
             egress.serve()
         return running
 
-    def _mounts(self, tree: Path, layer: Layer | None, *, writable: bool, layer_writable: bool) -> Iterator[str]:
-        yield from (
-            "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup", "--unshare-net",
-            "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--uid", str(_UID), "--gid", str(_UID),
-            "--hostname", "sandbox", "--ro-bind", "/usr", "/usr",
-        )  # fmt: skip
-        for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-            path = Path("/", name)
-            if path.is_symlink():
-                yield from ("--symlink", str(path.readlink()), str(path))
-            elif path.is_dir():
-                yield from ("--ro-bind", str(path), str(path))
-        yield from ("--ro-bind", str(self._etc), "/etc")
-        yield from _proc()
-        yield from ("--dev", "/dev")
-        # Memory in these is no process's, so each has a size.
-        for place in ("/tmp", "/dev/shm", _HOME):  # noqa: S108  # the sandbox's own
-            yield from ("--perms", "1777" if place != _HOME else "0700", "--size", str(256 << 20), "--tmpfs", place)
-        yield from ("--symlink", "/tmp", "/var/tmp")  # noqa: S108
-        # After /tmp, since a prefix may lie below it.
-        yield from self.toolchain.mounts()
-        if layer is not None:
-            yield from ("--bind" if layer_writable else "--ro-bind", str(layer.path), LAYER_INSIDE)
-        yield from _workspace(tree, layer, writable=writable)
-        yield from ("--remount-ro", "/dev", "--remount-ro", "/")
-
     def _environment(self, layer: Layer | None, egress: EgressSocket | None, env: Mapping[str, str]) -> Iterator[str]:
         values = dict(_ENVIRONMENT)
         path = [*self.toolchain.binaries(), *_SYSTEM_PATH]
@@ -242,84 +238,6 @@ class Sandbox:
             yield from ("--setenv", name, value)
 
 
-def _fill_etc(target: Path) -> None:
-    """Copy the few files of /etc that a sandbox sees: one mount instead of twenty, each of which costs a fifth of a ms."""
-    for name in _ETC:
-        source = Path("/etc", name)
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target / name, symlinks=True, ignore_dangling_symlinks=True)
-        elif source.exists():
-            shutil.copyfile(source, target / name)
-    for name, text in _ETC_FILES.items():
-        (target / name).write_text(text, encoding="ascii")
-
-
-def _proc() -> Iterator[str]:
-    """Mount /proc without a way to the machine: what is global in it is read-only, or hidden where it tells too much."""
-    yield from ("--proc", "/proc")
-    for name in _PROC_READ_ONLY:
-        if Path("/proc", name).exists():
-            yield from ("--ro-bind", f"/proc/{name}", f"/proc/{name}")
-    for name in _PROC_HIDDEN:
-        if os.access(f"/proc/{name}", os.R_OK):  # most are root's alone
-            yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
-
-
-def _workspace(tree: Path, layer: Layer | None, *, writable: bool) -> Iterator[str]:
-    """Mount the tree, and over it what `setup` made; nobody can make a `.git` that a program outside would read."""
-    names = () if layer is None else layer.mounted
-    if writable:
-        yield from ("--bind", str(tree), WORKSPACE)
-        yield from ("--perms", "0555", "--size", "4096", "--tmpfs", f"{WORKSPACE}/.git")
-        yield from ("--remount-ro", f"{WORKSPACE}/.git")
-    elif not names:
-        yield from ("--ro-bind", str(tree), WORKSPACE)
-    else:
-        # A shared read-only tree must not grow mount points, so its entries are mounted one by one.
-        yield from ("--size", str(1 << 20), "--tmpfs", WORKSPACE)
-        for path in sorted(tree.iterdir()):
-            if path.is_symlink():
-                yield from ("--symlink", str(path.readlink()), f"{WORKSPACE}/{path.name}")
-            elif path.name not in names:
-                yield from ("--ro-bind", str(path), f"{WORKSPACE}/{path.name}")
-    if layer is not None:
-        for name in names:
-            yield from ("--ro-bind", str(layer.captured / name), f"{WORKSPACE}/{name}")
-    if names and not writable:
-        yield from ("--remount-ro", WORKSPACE)
-
-
-@contextmanager
-def _exclusive(tree: Path) -> Iterator[None]:
-    """Hold the tree alone: removing a mount point while another sandbox has it mounted would unmask it there."""
-    descriptor = os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _mount_points(tree: Path, layer: Layer | None) -> Iterator[None]:
-    """Make the directories that are mounted over, and leave none of them behind."""
-    names = [".git", *(() if layer is None else layer.mounted)]
-    for name in names:
-        path = tree / name
-        if path.is_symlink() or (path.exists() and not stat.S_ISDIR(path.lstat().st_mode)):
-            raise SandboxError(f"{name!r} in the workspace is not a directory; remove it, the sandbox mounts there")
-        if name == ".git" and path.exists() and any(path.iterdir()):
-            raise SandboxError("the workspace holds a .git directory; make workspaces from snapshots, without one")
-        path.mkdir(exist_ok=True)
-    try:
-        yield
-    finally:
-        for name in names:
-            if not any((tree / name).iterdir()):  # files that a tool wrote there from outside stay
-                (tree / name).rmdir()
-
-
 def _inside(cwd: str) -> str:
     parts = PurePosixPath(cwd)
     if parts.is_absolute() or ".." in parts.parts or "\0" in cwd:
@@ -330,6 +248,11 @@ def _inside(cwd: str) -> str:
 def _check_text(argv: Sequence[str], env: Mapping[str, str]) -> None:
     if not argv or any("\0" in word for word in argv):
         raise SandboxError("a command is empty or holds a NUL; write it without")
+    sizes = [len(os.fsencode(word)) for word in argv]
+    if max(sizes) > _MOST_WORD_BYTES or sum(sizes) > _MOST_ARGUMENT_BYTES:
+        raise SandboxError(
+            f"a command of {sum(sizes)} bytes cannot be started, {_MOST_WORD_BYTES} are the most; write it to a file and run that"
+        )
     for name, value in env.items():
         if not _NAME.match(name) or "\0" in value:
             raise SandboxError(f"environment variable {name!r} cannot be set; use letters, digits and _")

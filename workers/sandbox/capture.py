@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workers.sandbox.errors import SandboxUnavailable
-from workers.sandbox.watch import Group, Limits, excess, limit_process
+from workers.sandbox.growth import Growth
+from workers.sandbox.watch import Cgroup, Limits, excess, limit_process
 
 _TICK_S = 0.025
 _START_S = 30.0
@@ -140,8 +141,10 @@ class Running:
         elif self._process.poll() is None:
             self._process.kill()
 
-    def finish(self, limits: Limits, *, tree: Path, group: Group | None, deadline: float) -> Outcome:
-        """Set the limits, let the command run, and watch it until it is over.
+    def finish(
+        self, limits: Limits, *, tree: Path, group: Cgroup | None, deadline: float, grows: bool = False
+    ) -> Outcome:
+        """Set the limits, let the command run, and watch it until it is over; `grows`: whether it can write into `tree`.
 
         Raises `SandboxUnavailable` when bubblewrap did not get as far as the command.
         """
@@ -152,7 +155,8 @@ class Running:
         if group is not None:
             group.add(self._init_pid)
         os.write(self._gate, b"1")
-        note, timed_out = self._follow(limits, output, tree, deadline)
+        growth = Growth(tree, limits) if grows else None
+        note, timed_out = self._follow(limits, output, tree, deadline, growth)
         self._kill()
         self._process.wait()
         self._drain(output)
@@ -191,7 +195,9 @@ class Running:
                 return int(code)
         return None
 
-    def _follow(self, limits: Limits, output: Output, tree: Path, deadline: float) -> tuple[str, bool]:
+    def _follow(
+        self, limits: Limits, output: Output, tree: Path, deadline: float, growth: Growth | None
+    ) -> tuple[str, bool]:
         """Read output until bubblewrap is over, the time is up, or the tree of processes exceeds its limits."""
         ended = os.pidfd_open(self._process.pid)
         next_look = time.monotonic() + _TICK_S
@@ -204,7 +210,10 @@ class Running:
                     if now >= deadline:
                         return f"killed: still running after {limits.wall_s:g} s", True
                     if now >= next_look:
-                        if exceeded := excess(self._init_pid, limits, tree):
+                        exceeded = excess(self._init_pid, limits, tree)
+                        if not exceeded and growth is not None:
+                            exceeded = growth.excess(self._init_pid)
+                        if exceeded:
                             return exceeded, False
                         next_look = time.monotonic() + _TICK_S
                     ready = {key.fd for key, _ in waiting.select(max(min(next_look, deadline) - now, 0))}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
+import select
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from workers.sandbox.egress_rules import (
+    TLS_FIRST_BYTE,
     TLS_PORT,
     greeted_name,
     greeting_length,
@@ -248,7 +250,7 @@ class EgressSocket:
             upstream, rule = found
             self._track(upstream)
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            greeting = self._read_greeting(client, *target, rule)
+            greeting = self._read_greeting(client, upstream, *target, rule)
             if greeting is not None:
                 self._proxy.admit(*target, rule)
                 upstream.sendall(greeting)
@@ -295,11 +297,23 @@ class EgressSocket:
         scheme, _, credentials = given[0].partition(" ")
         return hmac.compare_digest(f"{scheme.lower()} {credentials}".encode(), wanted.encode())
 
-    def _read_greeting(self, client: socket.socket, host: str, port: int, rule: str) -> bytes | None:
-        """On port 443 the TLS greeting must name the very host that was allowed; None when it does not."""
-        if port != TLS_PORT:
-            return b""
+    def _read_greeting(
+        self, client: socket.socket, upstream: socket.socket, host: str, port: int, rule: str
+    ) -> bytes | None:
+        """A TLS greeting must name the very host that was allowed, on any port; None when it does not.
+
+        On port 443 there must be one. Elsewhere the first byte tells: no other protocol begins with a handshake record, and
+        a server that speaks first speaks no TLS.
+        """
         data = b""
+        if port != TLS_PORT:
+            try:
+                data = _first_bytes(client, upstream)
+            except TimeoutError:
+                self._proxy.refuse(host, port, f"nothing was said for {_IDLE_S:g} s", rule)
+                return None
+            if data[:1] != TLS_FIRST_BYTE:
+                return data
         deadline = time.monotonic() + _PATIENCE_S
         try:
             while (length := greeting_length(data)) is None:
@@ -324,6 +338,17 @@ class EgressSocket:
         back.start()
         _copy(client, upstream)
         back.join()
+
+
+def _first_bytes(client: socket.socket, upstream: socket.socket) -> bytes:
+    """What the client says first; nothing when the server speaks before it, or it ends. Raises `TimeoutError`."""
+    waiting = select.poll()
+    for held in (client, upstream):
+        waiting.register(held, select.POLLIN)
+    ready = {descriptor for descriptor, _ in waiting.poll(_IDLE_S * 1000)}
+    if not ready:
+        raise TimeoutError
+    return client.recv(_CHUNK) if client.fileno() in ready else b""
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from workers.sandbox.errors import SandboxError
 
 TLS_PORT = 443
+TLS_FIRST_BYTE = b"\x16"
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\Z")
 _ENTRY = re.compile(rf"(?P<any>\*\.)?(?P<host>{_LABEL}(?:\.{_LABEL})*)(?::(?P<port>[0-9]{{1,5}}))?\Z")

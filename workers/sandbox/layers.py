@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -118,6 +118,10 @@ class Layer:
             yield
 
 
+def _by_shell(command: str) -> Sequence[str]:
+    return ("/bin/bash", "-c", command)
+
+
 class LayerCache:
     """Layers on one machine, bounded, made again when missing."""
 
@@ -126,14 +130,24 @@ class LayerCache:
         self._shelf = Shelf(root, max_bytes)
 
     def build(
-        self, key: LayerKey, tree: Path, sandbox: Sandbox, egress: EgressProxy, *, limits: Limits = DEFAULT_LIMITS
+        self,
+        key: LayerKey,
+        tree: Path,
+        sandbox: Sandbox,
+        egress: EgressProxy,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        env: Mapping[str, str] = {},
+        argv: Callable[[str], Sequence[str]] = _by_shell,
     ) -> Layer:
         """Give the layer for `key`, running its commands once, in a copy of the base tree, with `egress` as only network.
 
+        `env` and `argv` (how a command is started) are the caller's and no part of the key.
         Raises `SetupFailed` with the end of the output when a command fails; nothing of it is kept then.
         """
         digest = key.digest()
-        fill = partial(_fill, commands=key.commands, tree=tree, sandbox=sandbox, egress=egress, limits=limits)
+        started = [(command, argv(command)) for command in key.commands]
+        fill = partial(_fill, commands=started, tree=tree, sandbox=sandbox, egress=egress, limits=limits, env=env)
         path = self._shelf.ensure(digest, fill)
         return _layer(path, self._shelf.lock_path(digest))
 
@@ -146,33 +160,33 @@ def _layer(root: Path, lock: Path | None) -> Layer:
 def _fill(
     building: Path,
     *,
-    commands: tuple[str, ...],
+    commands: Sequence[tuple[str, Sequence[str]]],
     tree: Path,
     sandbox: Sandbox,
     egress: EgressProxy,
     limits: Limits,
+    env: Mapping[str, str],
 ) -> None:
     for name in ("layer", "captured"):
         (building / name).mkdir(mode=0o755)
     copy = building / "tree"
     copy_tree(tree, copy)
     layer = _layer(building, None)
-    lines = [("python", "-c", _PREPARE), *(("/bin/bash", "-c", command) for command in commands)]
     with egress.open() as door:
-        for argv in lines:
+        for shown, argv in (("python -m venv", ("python", "-c", _PREPARE)), *commands):
             ran = sandbox.run_argv(
                 argv,
                 tree=copy,
                 writable=True,
                 layer=layer,
                 layer_writable=True,
+                protection=None,
                 limits=limits,
                 egress=door,
-                env=_WHILE_INSTALLING,
+                env={**env, **_WHILE_INSTALLING},
             )
             if ran.exit_code != 0:
                 text = ran.output.decode("utf-8", "replace")[-_TAIL_CHARACTERS:]
-                shown = "python -m venv" if argv[0] == "python" else argv[-1]
                 raise SetupFailed(shown, ran.exit_code, f"{text}\n{ran.note}".strip())
     for name in _new_directories(tree, copy):
         (copy / name).rename(building / "captured" / name)

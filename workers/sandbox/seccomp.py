@@ -27,6 +27,8 @@ _FAMILIES = (
     int(socket.AF_INET),
     int(socket.AF_INET6),
 )  # AF_UNIX, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG reach the host
+_UNIX = 1
+_DATAGRAM_BIT = 2  # set in SOCK_DGRAM and SOCK_RAW, not in SOCK_STREAM and SOCK_SEQPACKET
 
 # From number 424 on, one number per name on both architectures.
 _DENIED_EVERYWHERE = {
@@ -65,6 +67,7 @@ class Architecture:
     audit: int
     denied: Mapping[str, int]
     socket: int
+    socketpair: int
     clone: int
     ioctl: int
     clone3: int = 435
@@ -72,8 +75,8 @@ class Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "x86_64": Architecture(0xC000003E, _DENIED_X86_64, socket=41, clone=56, ioctl=16, has_x32=True),
-    "aarch64": Architecture(0xC00000B7, _DENIED_AARCH64, socket=198, clone=220, ioctl=29),
+    "x86_64": Architecture(0xC000003E, _DENIED_X86_64, socket=41, socketpair=53, clone=56, ioctl=16, has_x32=True),
+    "aarch64": Architecture(0xC00000B7, _DENIED_AARCH64, socket=198, socketpair=199, clone=220, ioctl=29),
 }
 
 
@@ -108,6 +111,9 @@ def program(machine: str | None = None) -> bytes:
     ops += [_op(_JEQ, arch.clone, 0, 4), _argument(0), _op(_JSET, _NEW_NAMESPACES, 0, 1), refuse, allow]
     checks = [_op(_JEQ, family, len(_FAMILIES) - index, 0) for index, family in enumerate(_FAMILIES)]
     ops += [_op(_JEQ, arch.socket, 0, len(checks) + 3), _argument(0), *checks, refuse, allow]
+    # A pair of datagram sockets could still send to any path: only pairs that stay connected are left.
+    ops += [_op(_JEQ, arch.socketpair, 0, 6), _argument(0), _op(_JEQ, _UNIX, 0, 3), _argument(1)]
+    ops += [_op(_JSET, _DATAGRAM_BIT, 1, 0), allow, refuse]
     inputs = [_op(_JEQ, request, len(_TERMINAL_INPUT) - index, 0) for index, request in enumerate(_TERMINAL_INPUT)]
     ops += [_op(_JEQ, arch.ioctl, 0, len(inputs) + 3), _argument(1), *inputs, allow, refuse]
     ops.append(allow)

@@ -87,14 +87,20 @@ class Toolchain:
         first = () if self.extra is None else (f"{self.extra}/bin",)
         return (*first, f"{INSIDE}/bin")
 
+    def places(self) -> Iterator[str]:
+        """Directories outside of /usr that are mounted at their own place."""
+        for source in (self.prefix, self.extra):
+            if source is not None and not _within(source, Path("/usr")):
+                yield str(source)
+
     def mounts(self) -> Iterator[str]:
         """Arguments for bubblewrap, after /usr is mounted."""
         yield from ("--ro-bind", str(self.root), INSIDE)
-        for source in (self.prefix, self.extra):
-            if source is not None and not _within(source, Path("/usr")):
-                yield from ("--ro-bind", str(source), str(source))
+        for place in self.places():
+            yield from ("--ro-bind", place, place)
         for path in self.masked:
-            yield from ("--size", "4096", "--perms", "0555", "--tmpfs", str(path), "--remount-ro", str(path))
+            # Its owner inside could write into it: a page of private memory, gone with the sandbox.
+            yield from ("--size", "4096", "--perms", "0555", "--tmpfs", str(path))
 
 
 def _within(path: Path, root: Path) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from workers.sandbox.errors import Problem, UnsafePath
 
 MAX_DEPTH = 200
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONE = 0x40049409
@@ -26,7 +26,7 @@ _CHUNK = 1 << 20
 @contextmanager
 def directory(path: str | Path, parent: int | None = None) -> Iterator[int]:
     """Open a directory, never through a link; raises `OSError` (ELOOP, ENOTDIR)."""
-    descriptor = os.open(path, _DIRECTORY, dir_fd=parent)
+    descriptor = os.open(path, DIRECTORY, dir_fd=parent)
     try:
         yield descriptor
     finally:
@@ -101,14 +101,18 @@ def kind_of(mode: int) -> str:
 def remove_tree(root: Path) -> None:
     """Remove a tree whatever its permissions and depth; links are removed, never followed."""
     with directory(root.parent) as parent:
-        _remove(root.name, parent)
+        remove_at(root.name, parent)
 
 
-def _remove(name: str, parent: int) -> None:
-    """Go down without recursion: a tree made inside a sandbox may be deeper than any stack.
+def remove_at(name: str, parent: int) -> None:
+    """Remove what stands under `name` in the open directory `parent`, as `remove_tree` does; a file or link is unlinked.
 
-    A directory found inside another is first moved up beside `name`, so that only one level is ever open.
+    It goes down without recursion: a tree made inside a sandbox may be deeper than any stack. A directory found inside
+    another is first moved up beside `name`, so that only one level is ever open.
     """
+    if not stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode):
+        os.unlink(name, dir_fd=parent)
+        return
     waiting = [name]
     unique = secrets.token_hex(8)
     moves = itertools.count()

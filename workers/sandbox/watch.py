@@ -3,7 +3,7 @@
 Limits of one process (`setrlimit`) cannot bound a tree of them, and root is exempt from RLIMIT_NPROC, so the tree's memory and
 processes are counted here and the whole sandbox is killed when it exceeds them. A delegated cgroup, where there is one,
 bounds the same in the kernel. A fork bomb starves whoever only counts, so a root worker also uses the kernel's own count of
-processes where it can, and the sandbox's niceness leaves the counting a processor.
+processes where it can (`counter`), and the sandbox's niceness leaves the counting a processor.
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ import os
 import resource
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
 
 from workers.sandbox.errors import SandboxUnavailable
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _OPEN_FILES = 8192
 _NICE = 10
-_COUNT_MARGIN = 16
-PIDS_V1 = Path("/sys/fs/cgroup/pids")
-"""Where version 1 of cgroups keeps its process counter."""
 DISK_FLOOR_BYTES = 512 << 20
 """Free bytes that a sandbox may not eat into on the file system of its tree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one command may use: seconds of wall and (per process) CPU time, bytes, processes."""
+    """What one command may use: seconds of wall and (per process) CPU time, bytes, processes.
+
+    `tree_bytes` and `tree_files` bound a writable tree as a whole, with what was in it before: a base tree at its own
+    limits (DESIGN section 3) and as much again for what building it makes.
+    """
 
     wall_s: float = 600
     cpu_s: int = 600
@@ -40,6 +39,8 @@ class Limits:
     processes: int = 256
     file_bytes: int = 1 << 30
     output_bytes: int = 1 << 20
+    tree_bytes: int = 3 << 30
+    tree_files: int = 400_000
 
 
 DEFAULT_LIMITS = Limits()
@@ -71,7 +72,7 @@ def _counts_processes_per_namespace() -> bool:
 def excess(top: int, limits: Limits, tree: Path) -> str:
     """Say in one sentence what the tree of processes under `top` exceeds, or answer ''."""
     # A bomb makes processes faster than they can be looked at: one too many is enough to know.
-    members = list(islice(_members(top), limits.processes + 2))
+    members = list(islice(members_of(top), limits.processes + 2))
     # bubblewrap's own init is `top`, and is not the command's.
     if len(members) - 1 > limits.processes:
         return f"killed: more than {limits.processes} processes at once"
@@ -86,7 +87,7 @@ def excess(top: int, limits: Limits, tree: Path) -> str:
     return ""
 
 
-def _members(top: int) -> Iterator[int]:
+def members_of(top: int) -> Iterator[int]:
     """Walk down from `top`; orphans inside belong to the namespace's init, so nothing escapes this walk."""
     waiting = [top]
     while waiting:
@@ -97,10 +98,10 @@ def _members(top: int) -> Iterator[int]:
         except FileNotFoundError:
             continue
         for thread in threads:
-            waiting.extend(int(child) for child in _read(f"{thread}/children").split())
+            waiting.extend(int(child) for child in read_proc(f"{thread}/children").split())
 
 
-def _read(path: str) -> str:
+def read_proc(path: str) -> str:
     """A process that ended meanwhile reads as ''."""
     try:
         return Path(path).read_text(encoding="ascii")
@@ -109,13 +110,13 @@ def _read(path: str) -> str:
 
 
 def _resident(pid: int) -> int:
-    fields = _read(f"/proc/{pid}/statm").split()
+    fields = read_proc(f"/proc/{pid}/statm").split()
     return int(fields[1]) * _PAGE if fields else 0
 
 
 def _proportional(pid: int) -> int:
     try:
-        text = _read(f"/proc/{pid}/smaps_rollup")
+        text = read_proc(f"/proc/{pid}/smaps_rollup")
     except PermissionError:  # a process that made itself undumpable is charged for all it maps
         return _resident(pid)
     return next((int(line.split()[1]) << 10 for line in text.splitlines() if line.startswith("Pss:")), 0)
@@ -149,51 +150,9 @@ class Cgroup:
 
     def verdict(self) -> str:
         """Say whether the kernel killed something for memory, or answer ''."""
-        events = dict(line.split() for line in _read(str(self.path / "memory.events")).splitlines())
+        events = dict(line.split() for line in read_proc(str(self.path / "memory.events")).splitlines())
         return "killed: memory exceeds the limit" if int(events.get("oom_kill", "0")) else ""
 
     def remove(self) -> None:
         """Remove it; everything inside is dead by now."""
         self.path.rmdir()
-
-
-class ProcessCounter:
-    """The kernel's count of one sandbox's processes (cgroup version 1), for a root worker that RLIMIT_NPROC does not bind.
-
-    It allows a few more than the limit, so that the watch sees the excess and kills the sandbox with its reason.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        """Create it. Raises `OSError` where the hierarchy is not ours to write."""
-        self._sweep()
-        self.path = PIDS_V1 / f"conductor-{os.getpid()}-{secrets.token_hex(8)}"
-        self.path.mkdir()
-        (self.path / "pids.max").write_text(str(limits.processes + _COUNT_MARGIN), encoding="ascii")
-
-    @staticmethod
-    def usable() -> bool:
-        """Whether this process may create one."""
-        return os.geteuid() == 0 and (PIDS_V1 / "cgroup.procs").exists() and os.access(PIDS_V1, os.W_OK)
-
-    @staticmethod
-    def _sweep() -> None:
-        """Take away what workers left that were killed; their sandboxes died with them."""
-        for left in PIDS_V1.glob("conductor-*-*"):
-            if not Path("/proc", left.name.split("-")[1]).exists() and not _read(str(left / "cgroup.procs")):
-                with suppress(FileNotFoundError):
-                    left.rmdir()
-
-    def add(self, pid: int) -> None:
-        """Move `pid` in; what it starts later is born there."""
-        (self.path / "cgroup.procs").write_text(str(pid), encoding="ascii")
-
-    def verdict(self) -> str:
-        """The watch says what was exceeded."""
-        return ""
-
-    def remove(self) -> None:
-        """Remove it; everything inside is dead by now."""
-        self.path.rmdir()
-
-
-Group: TypeAlias = Cgroup | ProcessCounter

@@ -8,13 +8,26 @@ from celery import Celery
 
 from bot.bootstrap import Parts
 from bot.ports.queue import Nudge
+from bot.settings import Process
+
+TASKS: dict[Process, frozenset[Nudge]] = {
+    Process.UP: frozenset(Nudge),
+    Process.CONTROL: frozenset({Nudge.ROUTE, Nudge.ADVANCE, Nudge.SWEEP, Nudge.PERFORM}),
+    Process.AGENTS: frozenset({Nudge.PERFORM}),
+    Process.GITHUB: frozenset({Nudge.PERFORM, Nudge.DISPATCH}),
+}
+"""What each process is asked to do; a message for anything else is refused as unknown, on whatever queue it comes."""
 
 
 def register(app: Celery, parts: Parts) -> None:
-    """Register the tasks that this process's parts can do; a queue is only consumed where its tasks are."""
+    """Register the tasks of this process, and no other: not those that Celery brings either, such as `celery.map`."""
+    app.finalize(auto=True)
+    for name in [one for one in app.tasks if one.startswith("celery.")]:
+        app.tasks.unregister(name)
+    ours = TASKS[parts.settings.process]
 
     def task(what: Nudge) -> Any:
-        return app.task(name=f"conductor.{what.value}", ignore_result=True)
+        return app.task(name=f"conductor.{what.value}", ignore_result=True) if what in ours else lambda call: call
 
     @task(Nudge.ROUTE)  # type: ignore[untyped-decorator]
     def route(delivery_id: str) -> None:

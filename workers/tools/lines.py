@@ -1,10 +1,14 @@
-"""A file as a model sees it: redacted whole, since secrets span lines, then cut into lines that know where they stand."""
+"""A file as a model sees it: redacted whole, since secrets span lines, then cut into lines that know where they stand.
+
+A run of hidden characters is a mark there, as in all that evidence is compared with.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from bot.domain.hidden_characters import veiled
 from bot.gates.evidence import lines_in
 from bot.redaction import Redacted, Redactor
 
@@ -37,9 +41,10 @@ def lines_of(data: bytes, redactor: Redactor) -> Lines | None:
     text = data.decode("utf-8", "surrogateescape")
     redacted = redactor.redact(text)
     lines = tuple(lines_in(redacted.text))
+    shown = tuple(lines_in(veiled(redacted.text)))
     if not redacted.found:
-        return Lines(lines, tuple((number, number) for number in range(1, len(lines) + 1)))
-    return Lines(lines, _mapped(text, redacted, lines, redactor))
+        return Lines(shown, tuple((number, number) for number in range(1, len(lines) + 1)))
+    return Lines(shown, _mapped(text, redacted, lines, redactor))
 
 
 def _mapped(text: str, redacted: Redacted, lines: tuple[str, ...], redactor: Redactor) -> tuple[tuple[int, int], ...]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import structlog
 
+from bot.domain.hidden_characters import veiled, without_terminal_codes
 from bot.redaction import Redactor
 from workers.compress import bounded, tokens
 from workers.guard import Profile, judge
 from workers.sandbox.box import Limits, Sandbox
 from workers.sandbox.layers import Layer
+from workers.sandbox.masks import HOLD_ALL, Protection
 from workers.tools.contracts import Run, ShowOutput
 from workers.tools.reading import MOST_BYTES, MOST_LINES
 from workers.tools.said import Said
@@ -20,24 +22,23 @@ from workers.tools.said import Said
 log = structlog.get_logger()
 
 OUTPUT_BYTES = 4 << 20
-# The command comes after what is planted for it, in the same sandbox; its text is an argument and never part of a script.
-_PLANT = 'mkdir -p "$HOME/.aws" && printf %s "$1" >"$HOME/.aws/credentials"; exec /bin/bash -c "$2"'
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where commands of one context run. ``planted``: text of a credentials file that nobody needs; ``env`` likewise."""
+    """Where commands of one context run. ``planted``: puts into the sandbox what nobody needs, before a command; ``env`` likewise."""
 
     sandbox: Sandbox
     root: Path
     writable: bool
     layer: Layer | None
     env: Mapping[str, str]
-    planted: str
+    planted: Callable[..., tuple[str, ...]]
+    protection: Protection = HOLD_ALL
 
     def argv(self, command: str) -> tuple[str, ...]:
         """The command with the planted file before it."""
-        return ("/bin/bash", "-c", _PLANT, "sh", self.planted, command)
+        return self.planted("/bin/bash", "-c", command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,24 @@ class Running:
             writable=place.writable,
             layer=place.layer,
             env=place.env,
+            protection=place.protection,
             limits=Limits(wall_s=seconds, cpu_s=max(int(seconds), 1), output_bytes=OUTPUT_BYTES),
         )
         log.info("sandbox_ran", seconds=ran.seconds, exit_code=ran.exit_code)
-        raw = self.redactor.redact(ran.output.decode("utf-8", "replace").replace("\r\n", "\n")).text.rstrip("\n")
+        printed = ran.output.decode("utf-8", "replace").replace("\r\n", "\n")
+        whole = self.redactor.redact(printed).text.rstrip("\n")
+        self.keep(whole)
+        # Without colours first: they may part a secret.
+        said = without_terminal_codes(printed)
+        raw = veiled(whole if said == printed else self.redactor.redact(said).text.rstrip("\n"))
         name = f"o{len(self.outputs) + 1}"
         self.outputs[name] = raw
-        self.keep(raw)
         short = bounded(raw, f"show_output with id {name} shows them")
         head = f"exit code {ran.exit_code}" + (f" ({ran.note})" if ran.note else "")
         text = f"{head}\n{short.text}" if short.text else f"{head}\n(no output)"
         if not short.whole:
             text = f"{head}, output {name} has {short.lines} lines\n{short.text}"
-        return Said(text, rule=decision.rule, exit_code=ran.exit_code, raw_tokens=tokens(f"{head}\n{raw}"))
+        return Said(text, rule=decision.rule, exit_code=ran.exit_code, raw_tokens=tokens(f"{head}\n{whole}"))
 
     def show_output(self, asked: ShowOutput) -> Said:
         """Numbered lines of an output of this very context."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bot.domain.hidden_characters import unveiled, veils
 from workers.sandbox.errors import UnsafePath
 from workers.tools.contracts import (
     EditFile,
@@ -27,6 +28,7 @@ from workers.tools.reading import Reading
 from workers.tools.running import Running
 from workers.tools.said import Refused, Said
 from workers.tools.searching import Searching
+from workers.tools.sources import FolderSource
 from workers.tools.writing import Writing
 
 
@@ -106,5 +108,24 @@ def reading_tools(
 
 
 def writing_tools(writing: Writing) -> Sequence[Tool]:
-    """What implementers have besides."""
-    return [Tool("write_file", WriteFile, writing.write_file), Tool("edit_file", EditFile, writing.edit_file)]
+    """What implementers have besides. Marks of hidden characters become what they stand for in the file at hand."""
+
+    def write_file(asked: WriteFile) -> Said:
+        known = _veils(writing, asked.path)
+        return writing.write_file(asked.model_copy(update={"content": unveiled(asked.content, known)}))
+
+    def edit_file(asked: EditFile) -> Said:
+        known = _veils(writing, asked.path)
+        texts = {"old": unveiled(asked.old, known), "new": unveiled(asked.new, known)}
+        return writing.edit_file(asked.model_copy(update=texts))
+
+    return [Tool("write_file", WriteFile, write_file), Tool("edit_file", EditFile, edit_file)]
+
+
+def _veils(writing: Writing, path: str) -> dict[str, str]:
+    """Nothing for a file that is not there or cannot be read: the tool itself says so."""
+    try:
+        data = FolderSource(writing.root).read(path)
+    except (Refused, UnsafePath):
+        return {}
+    return veils(data.decode("utf-8", "surrogateescape"))

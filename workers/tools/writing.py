@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain.paths import matches_any
 from bot.redaction import Redactor
+from workers.sandbox.masks import HELD
+from workers.sandbox.paths import components
 from workers.sandbox.workspaces import write_bytes
 from workers.tools.contracts import EditFile, WriteFile
 from workers.tools.said import Refused, Said, shown_name
@@ -17,14 +20,19 @@ MORE_PLACEHOLDERS = "The new text has more placeholders of secrets than the old 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Writes into the workspace at ``root``. ``own``: the paths of this step; others are written and the gate refuses them."""
+    """Writes into the workspace at ``root``. ``own``: the paths of this step; others are written and the gate refuses them.
+
+    ``protected``: patterns of paths that are not written at all unless they are the step's own.
+    """
 
     root: Path
     redactor: Redactor
     own: frozenset[str]
+    protected: tuple[str, ...] = HELD
 
     def write_file(self, asked: WriteFile) -> Said:
         """The whole file; placeholders that stood in the old one become what they stand for."""
+        self._refuse_protected(asked.path)
         old = self._old(asked.path)
         known = self._secrets(old)
         if self.redactor.placeholders(asked.content) > self.redactor.placeholders(self.redactor.redact(old).text):
@@ -35,6 +43,7 @@ class Writing:
 
     def edit_file(self, asked: EditFile) -> Said:
         """One replacement, of text that stands exactly once."""
+        self._refuse_protected(asked.path)
         text = _text(asked.path, FolderSource(self.root).read(asked.path))
         if self.redactor.placeholders(asked.new) > self.redactor.placeholders(asked.old):
             raise Refused(MORE_PLACEHOLDERS)
@@ -50,6 +59,15 @@ class Writing:
             raise Refused("The old and the new text are the same, so nothing would change.")
         self._write(asked.path, text.replace(old, _restored(asked.new, known)))
         return Said(f"Edited {shown_name(asked.path)}.{self._warning(asked.path)}")
+
+    def _refuse_protected(self, path: str) -> None:
+        """Raises `Refused`, and `UnsafePath` for what is like `.git`; the spellings that count are those of the gates."""
+        name = "/".join(components(path))
+        pattern = matches_any(self.protected, name)
+        if pattern is not None and name not in self.own:
+            raise Refused(
+                f"{shown_name(path)} is protected by {pattern} and not among this step's paths; leave it as it is, or say in your summary why it should change."
+            )
 
     def _old(self, path: str) -> str:
         try:

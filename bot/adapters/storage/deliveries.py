@@ -15,7 +15,16 @@ from bot.ports.records import Delivery
 _COLUMNS = columns_of(deliveries, Delivery)
 # SQLite takes 32,766 parameters a statement; GitHub lists a hundred deliveries a page.
 _IDS_AT_ONCE = 1000
+COMMENTS, LABELS = "issue_comment", "issues"
+_TURN = sa.case((deliveries.c.event == COMMENTS, 0), (deliveries.c.event == LABELS, 2), else_=1)
+_BY_AGE = (deliveries.c.received_at, deliveries.c.id)
 REARMED: dict[str, Any] = {"state": "received", "attempts": 0, "not_before": 0, "reason": ""}
+
+
+def _due(now: int) -> sa.Select[tuple[str]]:
+    return sa.select(deliveries.c.id).where(
+        sa.text(RECEIVED), deliveries.c.not_before <= now, deliveries.c.lease_until <= now
+    )
 
 
 class SqlDeliveries:
@@ -84,11 +93,14 @@ class SqlDeliveries:
         self._link.run(update.values(state="received", not_before=0, lease_owner="", lease_until=0))
 
     def due(self, now: int, limit: int) -> list[str]:
-        """Oldest first."""
-        found = sa.select(deliveries.c.id).where(
-            sa.text(RECEIVED), deliveries.c.not_before <= now, deliveries.c.lease_until <= now
-        )
-        return self._link.column(found.order_by(deliveries.c.received_at, deliveries.c.id).limit(limit))
+        """Comments first, since commands stand in them; labels, which start runs, last."""
+        return self._link.column(_due(now).order_by(_TURN, *_BY_AGE).limit(limit))
+
+    def before(self, delivery_id: str, now: int, limit: int) -> list[str]:
+        """One query: most deliveries are no label's, and nothing goes before them."""
+        mine = sa.select(deliveries.c.id).where(deliveries.c.id == delivery_id, deliveries.c.event == LABELS)
+        found = _due(now).where(sa.literal(delivery_id).in_(mine), deliveries.c.event == COMMENTS)
+        return self._link.column(found.order_by(*_BY_AGE).limit(limit))
 
     def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[Delivery]:
         found = sa.select(*_COLUMNS).order_by(deliveries.c.received_at.desc(), deliveries.c.id).limit(limit)

@@ -23,6 +23,8 @@ from bot.domain.errors import ConductorError, InternalError, SettingsError, Stor
 BUSY_MS = 10_000
 # psycopg's SQLSTATEs that mean "not now": lock not available, deadlock, serialization, too many clients, starting up ...
 _NOT_NOW = frozenset({"55P03", "40P01", "40001", "53300", "57014", "57P01", "57P02", "57P03"})
+# insufficient_privilege
+_NOT_OURS = "42501"
 _SQLITE_NOT_NOW = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 _writers: dict[str, threading.Lock] = {}
@@ -161,6 +163,12 @@ def in_our_words(error: exc.SQLAlchemyError) -> ConductorError:
         return StorageBusy(f"The database did not let us in ({law(error)}); nothing was written, so try again.")
     if isinstance(error, exc.OperationalError) and code is None and not state:
         return StorageBusy(f"The database cannot be reached ({law(error)}); nothing was written, so try again.")
+    if state == _NOT_OURS:
+        return InternalError(
+            f"The database refused this process's user ({law(error)}): it has the rights of one process alone, as"
+            " docs/deployment.md lists them; `conductor doctor` compares.",
+            {"law": law(error)},
+        )
     return InternalError(f"The database failed: {law(error)}", {"law": law(error)})
 
 

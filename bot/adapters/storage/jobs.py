@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +13,17 @@ from bot.adapters.tables import QUEUED, RUNNING, deliveries, jobs, outbox
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.jobs import JobKind
 from bot.ports.records import Job
+from bot.ports.storage import LEASED
 
 _COLUMNS = columns_of(jobs, Job)
 _NOW = sa.bindparam("at_now", type_=sa.BigInteger)
 _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": 0}
+# The tables that know leases, and which of their rows are held.
+_LEASED = {
+    "jobs": (jobs, RUNNING),
+    "deliveries": (deliveries, "state = 'received'"),
+    "outbox": (outbox, "state = 'sending'"),
+}
 
 
 def _may_run() -> sa.ColumnElement[bool]:
@@ -139,20 +147,20 @@ class SqlJobs:
             found = [*found, *self._link.run(_QUEUED, {"at_now": now, "at_most": limit - len(found)}).all()]
         return [(str(row[0]), str(row[1])) for row in found]
 
-    def owners(self) -> list[str]:
-        """Distinct, over all three tables that know leases."""
+    def owners(self, among: Sequence[str] = LEASED) -> list[str]:
+        """Distinct, over those of the tables that know leases."""
         found: set[str] = set()
-        for table, held in ((jobs, RUNNING), (deliveries, "state = 'received'"), (outbox, "state = 'sending'")):
+        for table, held in (_LEASED[name] for name in among):
             leased = sa.select(table.c.lease_owner).distinct().where(sa.text(held), table.c.lease_until > 0)
             found |= {str(one) for one in self._link.column(leased)}
         return sorted(found)
 
-    def release_owner(self, owner_prefix: str) -> int:
-        """Expires what such owners hold in all three: jobs, deliveries and outbox rows."""
+    def release_owner(self, owner_prefix: str, among: Sequence[str] = LEASED) -> int:
+        """Expires what such owners hold in those tables."""
         if not owner_prefix:
             raise InternalError("Leases are released by their owner's prefix, and an empty one would be everybody's.")
         count = 0
-        for table, held in ((jobs, RUNNING), (deliveries, "state = 'received'"), (outbox, "state = 'sending'")):
+        for table, held in (_LEASED[name] for name in among):
             # substr, as LIKE would read % and _ in the prefix and ignores case in SQLite.
             owned = sa.func.substr(table.c.lease_owner, 1, len(owner_prefix)) == owner_prefix
             update = sa.update(table).where(sa.text(held), table.c.lease_until > 0, owned)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from bot.adapters.storage.rows import Link, LockKind, columns_of, values_of
 from bot.adapters.tables import approvals, edges, evidence, runs, transitions
-from bot.domain.errors import InternalError
+from bot.domain.errors import InternalError, SettingsError
 from bot.domain.workflow import Workflow
 from bot.ports.records import ApprovalRow, EvidenceRow, Transition
 
@@ -106,7 +106,17 @@ class SqlLaw:
                     {"workflow": workflow.name, "gate": edge.gate},
                 )
         if new:
+            self._may_add(workflow)
             self._link.run(sa.insert(edges), new)
+
+    def _may_add(self, workflow: Workflow) -> None:
+        """In PostgreSQL only the tables' owner adds edges."""
+        if self._link.is_postgres and not self._link.value(sa.select(sa.func.has_table_privilege("edges", "INSERT"))):
+            raise SettingsError(
+                f"the database lacks edges of the workflow {workflow.name!r}, and this process's user may not add them: run"
+                " `conductor migrate` with the owner's CONDUCTOR_DATABASE_URL, then start again",
+                {"workflow": workflow.name},
+            )
 
 
 def _asked(row: sa.RowMapping) -> tuple[bool, str, str]:

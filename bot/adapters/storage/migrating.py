@@ -7,8 +7,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bot.adapters.storage.authority import may_change_tables
 from bot.adapters.storage.engine import dispose, make_engine, our_errors, writing
 from bot.adapters.storage.rows import Link, LockKind
+from bot.domain.errors import SettingsError
 
 # Longer than any migration of small tables takes, so that processes that start together wait for the first.
 PATIENCE_MS = 60_000
@@ -17,7 +19,8 @@ PATIENCE_MS = 60_000
 def migrate(url: str) -> None:
     """Run every migration that is missing, in one transaction; a second caller waits and then finds nothing to do.
 
-    Raises ``SettingsError`` for a URL we do not serve, ``StorageBusy`` when the database stays locked for a minute.
+    Raises ``SettingsError`` for a URL we do not serve and where migrations are missing that this user may not run (only
+    the tables' owner may), ``StorageBusy`` when the database stays locked for a minute.
     """
     engine = make_engine(url, busy_ms=PATIENCE_MS, pool_size=1)
     try:
@@ -53,6 +56,14 @@ def _upgrade(connection: sa.Connection) -> None:
     config.set_main_option("path_separator", "os")
     # A newer release was here: the release before it, ours, runs on its schema (rolling restarts).
     known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
-    if known.issuperset(MigrationContext.configure(connection).get_current_heads()):
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    found = MigrationContext.configure(connection).get_current_heads()
+    if not known.issuperset(found):
+        return
+    if not may_change_tables(connection):
+        url = connection.engine.url
+        raise SettingsError(
+            f"the database {url.database} is at revision {', '.join(found) or 'none'}, this release needs {newest()}, and its"
+            f" user {url.username} may not change tables: run `conductor migrate` with the owner's CONDUCTOR_DATABASE_URL"
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -129,6 +129,12 @@ class SqlRuns(SqlLaw):
         )
         return int(self._link.value(found))
 
+    def revised_today(self, repository_id: int, person_id: int, since: int) -> int:
+        """Over all runs of the repository that changed since, those that have ended too: they are few."""
+        found = sa.select(runs.c.known).where(runs.c.repository_id == repository_id, runs.c.updated_at >= since)
+        asked = [one for row in self._link.run(found).all() for one in row[0].get("revises", [])]
+        return sum(1 for one in asked if one["by"] == str(person_id) and one["at"] >= since)
+
     def wake(self, run_id: str, at: int) -> None:
         later = sa.or_(runs.c.wakes_at == 0, runs.c.wakes_at > at)
         update = sa.update(runs).where(runs.c.id == run_id, later)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from bot.domain.hidden_characters import strip_hidden
 from bot.domain.plan import Plan, Step, StepPath, TestChange
 from bot.domain.repo_config import RepoConfig
 from bot.domain.snapshot import IssueSnapshot, Snapshot
@@ -11,7 +12,6 @@ from bot.domain.subject import PlanSubject, canonical, sha256_of
 from bot.domain.work import FileDiff
 from bot.services.looking import INSTRUCTION_BYTES, INSTRUCTION_FILES
 from bot.simulator.calibration.history import Commit, History
-from bot.wording.neutral import strip_hidden
 from workers.agents.runners.roles import role_of
 
 AUTHOR: Final = "maintainer"
