@@ -102,16 +102,20 @@ class FragileStorage(SqlStorage):
 
     begun = 0
     kills: Callable[[int], bool] = staticmethod(lambda number: False)
+    committed: Callable[[], None] = staticmethod(lambda: None)
 
     @contextmanager
     def begin(self) -> Iterator[SqlTransaction]:
         """Dies between two transactions, never inside one: that one the database undoes."""
-        if threading.current_thread() is threading.main_thread():
+        here = threading.current_thread() is threading.main_thread()
+        if here:
             type(self).begun += 1
             if type(self).kills(type(self).begun):
                 raise Killed
         with super().begin() as tx:
             yield tx
+        if here:
+            type(self).committed()
 
 
 @functools.cache
@@ -237,7 +241,9 @@ class House(HouseView):
         """The process ends and another one begins."""
         self._end()
         kills, FragileStorage.kills = FragileStorage.kills, staticmethod(lambda number: False)
+        committed, FragileStorage.committed = FragileStorage.committed, staticmethod(lambda: None)
         self.build()
+        FragileStorage.committed = staticmethod(committed)
         FragileStorage.kills = staticmethod(kills)
 
     def _end(self) -> None:
