@@ -25,8 +25,8 @@ telnet host
 eval ls
 eval "rm -rf x"
 exec rm x
-source ./x.sh
-. ./x.sh
+source ../x.sh
+. /srv/x.sh
 builtin eval ls
 trap ls EXIT
 alias ls=rm
@@ -485,7 +485,7 @@ ls 2> x
 ls &> x
 cat a >| b
 sed -i s/a/b/ x
-sed -ni s/a/b/ x
+sed -ni s/a/b/p x
 sed -i.bak s/a/b/ x
 sed --in-place s/a/b/ x
 sort -o x y

@@ -70,6 +70,7 @@ class _Open:
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
+        self.fetched: set[str] = set()
 
     def command(self, words: list[Word]) -> None:
         self.asked.append([word.text for word in words])
@@ -82,6 +83,9 @@ class _Open:
 
     def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
         raise AssertionError((target, rule, sink))
+
+    def run(self, script: Word, rule: str) -> None:
+        raise AssertionError((script, rule))
 
     def destroy(self, target: Word, rule: str) -> None:
         raise AssertionError((target, rule))
@@ -140,6 +144,13 @@ def _asked(line: str) -> str:
         ("tool node remove", "tool.operand"),
         ("tool set x", "tool.needs"),
         ("tool set x --dry-run", ""),
+        ("tool set x --dry-run=false", "tool.option"),
+        ("tool set x --harmless --dry-run", "tool.needs"),
+        ("tool set x --harmless=y --dry-run", ""),
+        ("tool set x --name --dry-run", "tool.needs"),
+        ("tool set x --name y --dry-run", ""),
+        ("tool set x -n --dry-run", "tool.needs"),
+        ("tool set x -- --dry-run", "tool.needs"),
         ("tool get --raw", "tool.option"),
         ("tool list one --raw", ""),
         ("tool -n get get", ""),
@@ -150,6 +161,15 @@ def _asked(line: str) -> str:
         ("tool get --harmless=x", ""),
         ("tool get --with-output", "tool.option"),
         ("tool get --send", "tool.option"),
+        ("tool get --sen", "tool.option"),
+        ("tool get --with-outp", "tool.option"),
+        ("tool get --harm-", "tool.option"),
+        ("tool exec --harmless=x place ls", "tool.option"),
+        ("tool get |x", "tool.operand"),
+        ("tool get x|", "tool.operand"),
+        ("tool get --harmless=x|", "tool.operand"),
+        ("tool get tcp://host.example", "tool.remote"),
+        ("tool get s3://bucket/x", ""),
         ("tool get --no-send", ""),
         ("tool get --name --send", "tool.option"),
         ("tool get -f -x", "tool.option"),

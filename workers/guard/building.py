@@ -27,7 +27,7 @@ kotlinc ktlint lcov ld lein libtool lint-staged lizard m4 markdownlint markdownl
 node-gyp node-sass nosetests nose2 nox ng-packagr nyc ocamlc ocamlfind opam-build pdflatex pep8 perlcritic
 phpcs phpstan phpunit pkg-config playwright pre-commit prettier prettier-eslint protoc prove psalm pycodestyle
 pydocstyle pyflakes pylint pyre pyright pytest py.test pyupgrade qmake rails rake ranlib rdoc rebar3 reek rio rollup rspec rubocop ruff run-p run-s rustc rustfmt sass sass-lint scons semgrep shellcheck shfmt sphinx-build standard stack standardrb strip stylelint swc swiftc swiftlint tape tap taplo terser trial tsc tsd tslint typedoc
-uglifyjs uncrustify vite vitest vulture wdio webpack webpack-cli xcodebuild xo yamllint yacc yapf zig turbo
+uglifyjs uncrustify unit2 rstcheck deactivate vite vitest vulture wdio webpack webpack-cli xcodebuild xo yamllint yacc yapf zig turbo
 rush ng-test vue-cli-service react-scripts next nuxt documentation check-manifest validate-pyproject safety pip-audit cross
 python-config envsubst  msgfmt virtualenv inv invoke paver breeze bundle-audit karma-cli check-jsonschema msbuild xbuild hugo jsdoc rustdoc ghc firefox mono fsharpc vstest redis-server memcached
 """)
@@ -71,7 +71,7 @@ _SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
     "rye": ("run sync lock test lint fmt build", ""),
     "bundle": ("install exec check list show outdated update lock config", ""),
     "gem": ("install list build specification contents which environment update", ""),
-    "composer": ("install update test run run-script validate dump-autoload show require exec check self-update", ""),
+    "composer": (None, "archive"),
     "deno": ("test run check lint fmt task cache bench info compile", ""),
     "conda": ("list info install create run activate update config init env", ""),
     "mamba": ("list info install create run activate update config init", ""),
@@ -80,8 +80,8 @@ _SUBCOMMANDS: Final[dict[str, tuple[str | None, str]]] = {
     "lerna": (None, "publish version"),
     "tox": (None, ""),
     "nx": (None, "release"),
-    "nvm": ("use ls current version install alias which exec run", ""),
-    "pyenv": ("versions version which local global", ""),
+    "nvm": ("use ls current version install install-latest-npm alias which exec run", ""),
+    "pyenv": ("versions version which local global install rehash", ""),
 }
 _SAME: Final = {
     "pip3": "pip",
@@ -109,6 +109,7 @@ _RUNNERS: Final[dict[str, tuple[str, ...]]] = {
     "micromamba": ("run",),
     "lerna": ("exec",),
     "tox": ("exec",),
+    "composer": ("exec",),
     "nx": ("exec",),
 }
 # Their scripts have names of their own: only a program that the guard knows is judged as one.
@@ -128,6 +129,7 @@ _VALUED: Final = {
     "bundle": {"--gemfile"},
     "hatch": {"-e", "--env", "-p", "--project"},
     "conda": {"-n", "--name", "-p", "--prefix"},
+    "tox": {"-e", "-c", "-f", "-m", "--skip-env", "--workdir"},
     "micromamba": {"-n", "--name", "-p", "--prefix"},
     "composer": {"-d", "--working-dir"},
 }
@@ -164,11 +166,25 @@ def _sub(call: Call) -> None:
         raise call.deny("env", f"`{call.program} env` may list, create and update here.")
     if tool == "pip" and command == "uninstall" and any(not w.known or w.text in {"-r", "--requirement"} for w in rest):
         raise call.deny("uninstall", "pip may take away packages by name only.")
-    if tool == "npm" and command == "config" and [w.text for w in rest[:1]] not in (["get"], ["list"], ["ls"]):
-        raise call.deny("config", "npm's configuration can only be read.")
+    first = [w.text for w in rest[:1]]
+    if tool == "npm" and command == "config" and first not in (["get"], ["list"], ["ls"]) and not _is_printing(rest):
+        raise call.deny("config", "Of npm's configuration only what it prints and how can be set here.")
     if command in _RUNNERS.get(tool, ()):
         _run_inner(call, tool, rest)
     return None
+
+
+# How npm prints, and how strict it is.
+_NPM_SETTINGS: Final = names(
+    "spin progress loglevel color optional audit fund engine-strict legacy-peer-deps save unsafe-perm"
+)
+
+
+def _is_printing(words: list[Word]) -> bool:
+    texts = [part for word in words for part in word.text.split("=")]
+    return (
+        len(texts) == 3 and texts[0] == "set" and texts[1] in _NPM_SETTINGS and bool(re.fullmatch(r"[a-z]+", texts[2]))
+    )
 
 
 def _goals(call: Call) -> None:
@@ -217,13 +233,16 @@ def _unpack(call: Call) -> None:
 
 # What tools put into one's home for shells to read.
 _SETUPS: Final = re.compile(
-    "(?:~|\0)/(?:\\.nvm/nvm\\.sh|\\.cargo/env|\\.rvm/scripts/rvm|\\.sdkman/bin/sdkman-init\\.sh|\\.(?:bash_)?profile|\\.bashrc|emsdk/emsdk_env\\.sh)"
+    "(?:~|\0)/(?:(?:mini|ana)conda[23]?/(?:bin/activate|etc/profile\\.d/conda\\.sh)|\\.nvm/nvm\\.sh|\\.cargo/env|\\.rvm/scripts/rvm|\\.sdkman/bin/sdkman-init\\.sh|\\.(?:bash_)?profile|\\.bashrc|emsdk/emsdk_env\\.sh)"
     "|activate"
 )
 
 
+_SCRIPT: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*/)*[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*")
+
+
 def _source(call: Call) -> None:
-    """Only a virtual environment's own ``activate``: it sets PATH and nothing runs that could not run anyway."""
+    """A script of the project, which could be run as well; of others only those that tools leave in one's home."""
     if (
         len(call.args) == 1
         and re.fullmatch(r"(?:\./|~/)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text)
@@ -232,8 +251,11 @@ def _source(call: Call) -> None:
         return
     if call.args and _SETUPS.fullmatch(call.args[0].text) and len(call.args) < 3:
         return
+    if call.args and call.args[0].known and _SCRIPT.fullmatch(call.args[0].text):
+        call.judge.run(call.args[0], f"{call.program}.outside")
+        return
     raise call.deny(
-        "script", "Sourcing files is refused: run the script, or call the program by its path, as in .venv/bin/python."
+        "script", "Only scripts of the project may be sourced: call a program by its path, as in .venv/bin/python."
     )
 
 

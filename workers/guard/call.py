@@ -33,8 +33,14 @@ class Asks(Protocol):
     def drained(self) -> bool:
         """Whether what this one prints goes into a pipe."""
 
+    fetched: set[str]
+    """Names of the files that this line downloads; nothing in it may run them."""
+
     def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
         """Judge a path that this one would create, change or delete; ``sink``: /dev/null will do."""
+
+    def run(self, script: Word, rule: str) -> None:
+        """Judge a file that this one would run."""
 
     def destroy(self, target: Word, rule: str) -> None:
         """Judge a path whose content this one would remove or replace as a whole."""

@@ -18,6 +18,7 @@ _REMOTE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _REFSPEC: Final = re.compile(
     r"\+?[A-Za-z0-9*][A-Za-z0-9._/*^{}~-]*:?|\+?[A-Za-z0-9._/*-]+:refs/remotes/[A-Za-z0-9._/*-]+|[A-Za-z0-9._/-]+:[A-Za-z0-9._/-]+"
 )
+_STARRED: Final = re.compile(r"\+?refs/[A-Za-z0-9_./-]*\*:refs/[A-Za-z0-9_./-]*\*")
 # What CI check-outs take by force into a fresh clone.
 _FORCED: Final = re.compile(r"[0-9a-f]{40}|FETCH_HEAD|refs/remotes/[A-Za-z0-9._/-]+")
 _PERSONAL: Final = re.compile(
@@ -69,7 +70,9 @@ def _fetch(call: Call) -> None:
         )
     )
     for place, word in enumerate(parsed.operands):
-        text = call.known(word, "argument")
+        # No file has a name like a reference's, so a star in one stays as it is.
+        starred = word.glob and not word.splits and _STARRED.fullmatch(word.text)
+        text = word.text if starred else call.known(word, "argument")
         allowed = (_REMOTE, _ADDRESS) if not place else (_REFSPEC,)
         if not any(pattern.fullmatch(text) for pattern in allowed):
             raise call.deny(

@@ -7,6 +7,7 @@ programs past the guard.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from workers.guard.call import Call, Rule
@@ -47,7 +48,20 @@ _HARMFUL: Final = re.compile(
     r"\bfork\b|\bkill\b|killpg|truncate|\bqx\b|`|backticks|shell_exec|passthru|proc_open|pcntl|socket|urlopen|urlretrieve|open-uri|net/http|http\.client|"
     r"requests\.|fetch\s*\(|ctypes|\beval\b|__import__|importlib|compile\s*\(|base64|\brename\b|\bshutil\b|\bpty\b|writefile|write_text|write_bytes|"
     r"open\s*\([^)]{0,200},\s*(?:mode\s*=\s*)?['\"][rb]*[wax+]|open\s*\(?[^;]{0,200}['\"]\s*[>|+]|io\.write|file_put_contents|chmod|chown"
+    # What writes by another name.
+    r"|symlink|\bo_(?:trunc|wronly|rdwr|creat)\b|createwritestream|appendfile|cpsync|copyfile|\bmove\s*\(|\bcopy\s*\(|\.touch\s*\(|makedirs|"
+    r"(?<!stdout\.)(?<!stderr\.)\bwrite\s*\(|,\s*['\"][rb]*[wax]\+?[bt]?['\"]\s*\)|\.text\s*=(?!=)|\.delete\s*\("
+    # What starts, sends or runs by another name.
+    r"|\bprocess\s*\(|runpy|\bpdb\b|\binteract\b|webbrowser|ftplib|smtplib|telnetlib|http\.server|pickle|marshal|open3|system2|\bos\.cmd|"
+    r"syscall|putenv|timeit|assert\s*\(\s*['\"]"
+    # What hides a name: looked up, put together or written in codes.
+    r"|getattr|setattr|__(?:dict|builtins?|class|subclasses|globals|getattribute|bases|mro|loader|code)__|\b(?:globals|locals|vars)\s*\(|new\s+function|\b_load\b|\bsend\s*[(:]|fromcharcode|"
+    r"['\"]\s*[+.]\s*['\"]|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}"
 )
+
+
+# The letters before have no value; what follows is the ending of a copy.
+_IN_PLACE: Final = re.compile(r"-[alnpsw0-7]*i")
 
 
 def _check_text(call: Call, text: Word) -> None:
@@ -95,6 +109,8 @@ def _script(call: Call, rest: list[Word]) -> None:
         return _check_fed(call)
     if rest[0].text.startswith(("/dev/", "/proc/")) or re.match(r"[a-z+]+://", rest[0].text):
         raise call.deny("text", f"`{call.program}` would run what nobody has read: run a file of the project.")
+    if rest[0].text.rpartition("/")[2] in call.judge.fetched:
+        call.judge.run(rest[0], f"{call.program}.fetched")
     return None
 
 
@@ -106,6 +122,9 @@ def _module(call: Call, module: str, rest: list[Word]) -> None:
 def _interpreter(call: Call) -> None:
     texts, valued = _TEXTS[call.program]
     rest = list(call.args)
+    in_place = call.program in {"perl", "ruby"} and any(_IN_PLACE.match(word.text) for word in rest)
+    if in_place and any(re.match(r"-[a-z0-9]*n", word.text) for word in rest):
+        raise call.deny("empties", f"`{call.program} -n -i` leaves only what is printed: use -p, or sed.")
     found = False
     while rest and (rest[0].prefix.startswith("-") and rest[0].text != "-"):
         option = rest.pop(0)
@@ -121,6 +140,9 @@ def _interpreter(call: Call) -> None:
             _check_text(call, literal(option.text[2:]))
         elif name in valued and rest:
             rest.pop(0)
+    if in_place:
+        for target in rest:
+            call.judge.destroy(target, f"{call.program}.in-place")
     if found or "--test" in [word.text for word in call.args]:
         return
     _script(call, [word for word in rest if word.text != "-"])
@@ -184,13 +206,22 @@ def _cmake(call: Call) -> None:
 
 
 _DROPS: Final = re.compile(
-    r"(?i)(?:^|[:.])(?:db|database|ecto|schema|doctrine)[:.](?:\w{1,40}[:.]){0,4}(?:drop|reset|purge|wipe|nuke)\w*|migrate[:.](?:fresh|reset|refresh)|^(?:flush|reset_db|sqlflush)$|db:wipe|\b(?:delete|destroy)_all\b"
+    r"(?i)(?:^|[:.])(?:db|database|ecto|schema|doctrine)[:.](?:\w{1,40}[:.]){0,4}(?:drop|reset|purge|wipe|nuke)\w*|migrate[:.](?:fresh|reset|refresh)|flyway[:.-]?clean|\bdrop-?all\b|^(?:flush|reset_db|sqlflush)$|db:wipe|\b(?:delete|destroy)_all\b"
+)
+
+
+_SHARES: Final = re.compile(r"(?i)(?:un)?(?:deploy|publish|upload)(?:[:_-].*)?")
+_FOLDERS: Final = names("-C --directory --prefix --cwd --dir -w --workspace -F --filter")
+_TASKS: Final = names(
+    "make gmake ant lein rake npm yarn pnpm bun grunt gulp invoke inv just changeset nx turbo cap pod composer"
 )
 
 
 def check_task(call: Call) -> None:
-    """Tasks whose names say that they take a database away are refused whoever runs them."""
-    for word in call.args:
+    """Tasks whose names say that they take a database away, or publish, are refused whoever runs them."""
+    for before, word in pairwise([Word(""), *call.args]):
+        if call.program in _TASKS and _SHARES.fullmatch(word.text) and before.text not in _FOLDERS:
+            raise call.deny("publish", f"`{word.text}` publishes or deploys: build and test only, Conductor publishes.")
         if _DROPS.search(word.text):
             raise call.deny("drops", f"`{word.text}` takes data away: create and migrate only.")
 
@@ -207,7 +238,7 @@ def _make(call: Call) -> None:
         ):
             raise call.deny("makefile", "make may only read makefiles of the project.")
         folder = word.text if after in {"-C", "--directory"} else re.sub(r"^(?:-C|--directory=)", "", word.text)
-        if folder != word.text or after in {"-C", "--directory"}:
+        if (folder and folder != word.text) or after in {"-C", "--directory"}:
             call.judge.write(Word(folder, word.splits, word.glob), "make.outside")
         if word.text.startswith(("--eval", "-E")) or re.match(r"(?:SHELL|MAKEFLAGS|MAKEFILES)=", word.text):
             raise call.deny("text", f"`make {word.text}` could run anything: put it into the makefile.")

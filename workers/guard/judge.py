@@ -25,6 +25,7 @@ from workers.guard.wrapping import WRAPPING
 _BOTH: Final[dict[str, Rule]] = {**READING, "git": git, "tar": tar}
 _SYSTEM_PATH: Final = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([A-Za-z0-9_.+\[-]+)")
 _PROJECT_PATH: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_.@+-]+/)*([A-Za-z0-9_.@+-]+)")
+_SOCKET: Final = re.compile(r"/+dev/+(?:tcp|udp)")
 _MAX_NESTING: Final = 5
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a path in the sandbox, whose /tmp is its own
 _TEST_RUNS: Final = frozenset({"-v", "-R"})
@@ -39,6 +40,7 @@ class _Judge:
         self.strayed = strayed
         self.fed = False
         self.drained = False
+        self.fetched: set[str] = set()
         self._nesting = nesting
 
     def command(self, words: list[Word]) -> None:
@@ -47,6 +49,8 @@ class _Judge:
         name, args = words[0], words[1:]
         if not name.known or not name.text:
             raise Denied("command.name", "The program's name is only known at run time: write it out.")
+        if any(_SOCKET.match(word.text) for word in args):
+            raise Denied("argument.network", "There is no network, and the shell's sockets are refused.")
         program = self._program(name.text)
         self._version_or_rule(program, args)
 
@@ -135,6 +139,7 @@ class _Judge:
             raise Denied(
                 "program.path", "After leaving the workspace, programs may only be called by their plain names."
             )
+        self.run(Word(text), "program.path")
         return found[1] if found[1] in BUILDING else "\0script"
 
     def script(self, source: str) -> None:
@@ -142,6 +147,7 @@ class _Judge:
             raise Denied("syntax.depth", "Shells are nested too deeply: write the commands out.")
         inner = _Judge(self.profile, strayed=self.strayed, nesting=self._nesting + 1)
         inner.pipe(fed=self.fed, drained=self.drained)
+        inner.fetched = self.fetched
         walk(source, inner)
         self.strayed = self.strayed or inner.strayed
 
@@ -152,7 +158,7 @@ class _Judge:
         text = target.text
         if operator in {">&", "<&"} and target.known and re.fullmatch(r"[0-9]|-", text):
             return
-        if re.match(r"/+dev/+(?:tcp|udp)", text):
+        if _SOCKET.match(text):
             raise Denied("redirect.network", "There is no network, and the shell's sockets are refused.")
         if operator in {"<", "<&"}:
             if not target.prefix and self.profile is Profile.REVIEWER:
@@ -180,8 +186,23 @@ class _Judge:
             )
         self.write(target, rule)
 
+    def run(self, script: Word, rule: str) -> None:
+        if script.text.rpartition("/")[2] in self.fetched - {""}:
+            raise Denied(
+                "program.fetched",
+                f"`{script.text}` was only now downloaded, so nobody has read it: look at it first, then run it.",
+            )
+        try:
+            self.write(script, rule)
+        except Denied as denied:
+            if denied.rule != "write.protected" or self.profile is Profile.REVIEWER:
+                raise
+
     def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
         text = target.text
+        if sink and self.fetched:
+            # It may be the download that goes there.
+            self.fetched.add(text.rpartition("/")[2])
         if sink and target.known and text in {"/dev/null", "/dev/stdout", "/dev/stderr"}:
             return
         if self.profile is Profile.REVIEWER:

@@ -108,13 +108,25 @@ def _installs(commands: str, denied_options: str = "") -> Rule:
     return rule
 
 
+_BY_ROOT: Final = names("apt-get apt apt-add-repository add-apt-repository pip pip3 gem npm yarn make service")
+
+
+def _service(call: Call) -> None:
+    """Databases and the like are started for the tests, where there are any."""
+    words = [call.known(word, "argument") for word in call.args]
+    if words[1:2] not in (["start"], ["restart"], ["status"]) or not all(
+        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9@._-]*", word) for word in words
+    ):
+        raise call.deny("command", f"`{call.program}` may start, restart and show services here, and stop none.")
+
+
 def _sudo(call: Call) -> None:
     """Nobody is root in the sandbox; jobs write it before what installs packages, and that is all it may stand before."""
     rest = list(call.args)
     while rest and rest[0].known and rest[0].text in {"-E", "-H", "-n", "-EH", "-nE", "-En"}:
         rest.pop(0)
     program = rest[0].text.rpartition("/")[2] if rest else ""
-    if program not in {"apt-get", "apt", "apt-add-repository", "add-apt-repository", "pip", "pip3"}:
+    if program not in _BY_ROOT:
         raise call.deny("root", "Nothing runs as root here: leave sudo out.")
     call.judge.command(rest)
 
@@ -149,6 +161,8 @@ def _download(call: Call) -> None:
             call.judge.write(target, f"{call.program}.outside", sink=True)
     if not parsed.operands or not all(_ADDRESS.match(word.text) for word in parsed.operands):
         raise call.deny("address", f"`{call.program}` needs an http, https or ftp address that is written out.")
+    named = parsed.values("O", "output-document", "o", "output")
+    call.judge.fetched |= {word.text.rpartition("/")[2] for word in [*named, *parsed.operands]}
 
 
 def _brew(call: Call) -> None:
@@ -182,7 +196,7 @@ _DATABASE: Final = re.compile(
     r"(?is)\s*(?:create|grant|show|select|set|use|flush\s+privileges|alter\s+(?:user|role|database)|update\s+mysql\.user)\b[^;]*"
 )
 _RISKY_SQL: Final = re.compile(
-    r"(?is)\b(?:drop|truncate|delete|outfile|dumpfile|load_file|pg_read_file|lo_export|lo_import|copy|replace)\b|\\\\[!.a-z]|`"
+    r"(?is)\b(?:drop|truncate|delete|outfile|dumpfile|load_file|pg_read_file|lo_export|lo_import|copy|replace|pg_(?:terminate|cancel)_backend)\b|\\\\[!.a-z]|`"
 )
 
 
@@ -285,6 +299,8 @@ PREPARING: Final[dict[str, Rule]] = {
     "adb": _adb,
     **dict.fromkeys(_HELPERS, anything),
     **dict.fromkeys(("travis_retry", "travis_wait", "travis_cmd", "travis_time", "retry", "travis_timeout"), _wrapper),
+    "service": _service,
+    "twine": _installs("check"),
     "nuget": _installs("restore install list locals"),
     "n": _version,
     **dict.fromkeys(("docker", "podman"), _containers),
@@ -308,7 +324,7 @@ PREPARING: Final[dict[str, Rule]] = {
     "jenv": _installs("add global local versions version"),
     "apk": _installs("add update"),
     "dnf": _installs("install update builddep makecache"),
-    "yum": _installs("install update makecache"),
+    "yum": _installs("install update upgrade makecache"),
     "choco": _installs("install upgrade"),
     "pipx": _installs("install inject upgrade list"),
     "pecl": _installs("install list channel-update"),

@@ -73,6 +73,10 @@ _SED: Final = spec(
 )
 
 
+# Deletes every line, or all that is in it.
+_EMPTIES: Final = re.compile(r"(?:1,\s*\$|/\^?(?:\.\*?)?\$?/)?\s*d|s(.)\^?\.\*\$?\1\1g?")
+
+
 def _sort(call: Call) -> None:
     allowed = _SORT
     if call.writes:
@@ -102,7 +106,9 @@ def _sed(call: Call) -> None:
         scripts = [files.pop(0)]
     check_sed("\n".join(call.known(script, "script") for script in scripts))
     if in_place:
-        if any(re.fullmatch(r"(?:1,\$|/\.?\*?/)?\s*d", call.known(script, "script").strip()) for script in scripts):
+        texts = [call.known(script, "script").strip() for script in scripts]
+        quiet = parsed.has("n", "quiet", "silent") or any(re.match(r"-[Ersuz]*n", word.text) for word in call.args)
+        if any(_EMPTIES.fullmatch(text) for text in texts) or (quiet and not any("p" in text for text in texts)):
             raise call.deny(
                 "empties", "This sed script deletes every line: remove the file, or say which lines have to go."
             )

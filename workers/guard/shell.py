@@ -12,13 +12,18 @@ from typing import Final, Protocol
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from workers.guard.source import check_source, check_tree
+from workers.guard.source import check_source, check_tree, cut_names
 from workers.guard.verdict import Denied
-from workers.guard.words import Word, WordReader, literal
+from workers.guard.words import UNKNOWN, Word, WordReader, literal
 
 _MAX_DEPTH: Final = 40
+_MAX_MENDS: Final = 8
 _LANGUAGE: Final = Language(tree_sitter_bash.language())
 _HEREDOC_WORD: Final = re.compile(r"(?P<quote>['\"]?)(?P<word>[A-Za-z_][A-Za-z0-9_]*)(?P=quote)")
+# Files through which the steps of a CI job speak to each other; a command that sets these names itself is denied.
+_STEP_FILE: Final = re.compile(
+    r'("?)\$(?:GITHUB_(?:ENV|OUTPUT|PATH|STEP_SUMMARY)|\{GITHUB_(?:ENV|OUTPUT|PATH|STEP_SUMMARY)\})\1'
+)
 _SEPARATORS: Final = frozenset({";", "\n", "&", ";;"})
 # Per kind of statement: the tokens that belong to it. Its other children are statements.
 _TOKENS: Final[dict[str, frozenset[str]]] = {
@@ -76,6 +81,14 @@ def walk(source: str, rules: Rules) -> None:
     check_source(source)
     encoded = source.encode()
     root = Parser(_LANGUAGE).parse(encoded).root_node
+    for _ in range(_MAX_MENDS):
+        cut = cut_names(root, encoded)
+        if not cut:
+            break
+        for place, end in cut:
+            encoded = encoded[:place] + b"{" + encoded[place:end] + b"}" + encoded[end:]
+        source = encoded.decode()
+        root = Parser(_LANGUAGE).parse(encoded).root_node
     if root.has_error:
         raise Denied(
             "syntax.error", "The command could not be parsed as a whole: write it in plainer shell, or as several."
@@ -91,6 +104,7 @@ class _Walk:
         self._reader = WordReader(self._substitution)
         self._depth = 0
         self._heredocs = 0
+        self._endless = 0
 
     def statement(self, node: Node, depth: int) -> None:
         self._depth = depth
@@ -119,7 +133,9 @@ class _Walk:
             case "comment":
                 return
             case kind if kind in _TOKENS:
+                self._endless += kind == "while_statement"
                 self._block(node, _TOKENS[kind], depth)
+                self._endless -= kind == "while_statement"
             case _:
                 raise _unread(node)
 
@@ -132,6 +148,10 @@ class _Walk:
                 self.statement(child, depth + 1)
                 continue
             if child.type == "&":
+                if self._endless:
+                    raise Denied(
+                        "syntax.background", "A loop may not send commands to the background without end: use `for`."
+                    )
                 self._rules.background()
             elif child.type not in tokens and child.type not in _SEPARATORS:
                 raise _unread(child)
@@ -201,7 +221,8 @@ class _Walk:
             if child.type == "file_descriptor":
                 continue
             if child.is_named:
-                targets.append(self._reader.read(child))
+                step = _STEP_FILE.fullmatch(_text(child))
+                targets.append(Word(UNKNOWN, inside=True) if step else self._reader.read(child))
             else:
                 operator = child.type
         if operator in {">&-", "<&-"} and not targets:

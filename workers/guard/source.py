@@ -34,6 +34,9 @@ _INVISIBLE: Final = re.compile(
 )
 
 
+_NAME: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+
+
 def check_source(source: str) -> None:
     """Refuse what no honest command line holds and parsers disagree on."""
     if len(source.encode(errors="surrogatepass")) > MAX_BYTES:
@@ -108,3 +111,16 @@ def _may_be_comment(before: bytes) -> bool:
     if re.search(rb"\\[ \t]+$", before):
         return False
     return not before or before.endswith((b" ", b"\t", b"\n", b";", b"(", b")", b"|", b"&"))
+
+
+def cut_names(root: Node, source: bytes) -> list[tuple[int, int]]:
+    """Names that the parser cut off their dollar, the last first: in `export A=$B/x-$C/y` only braces make it read C as bash does."""
+    found: list[tuple[int, int]] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        last = node.children[-1] if node.type == "concatenation" else None
+        if last is not None and last.type == "$" and (name := _NAME.match(source, last.end_byte)):
+            found.append(name.span())
+        waiting += node.children
+    return sorted(found, reverse=True)

@@ -37,7 +37,7 @@ _RISKY: Final = names("""
 apply attach browser browse bundle cache cachedir cmd command config copy cpuprofile create creds credential credentials
 daemon debugger delete dest destination download dump edit editor editing endpoint eval exec execute export extract
 filter-command fix force hook hooks host import init inplace install interactive kubeconfig library listen lib load log
-logfile make memprofile module modules open out outfile outdir output outputs outputfile overwrite pager patch pipe
+logfile logs make memprofile module modules mutex open out outfile outdir output outputs outputfile overwrite pager patch pipe
 plugin plugins post prefix preprocess preload profile-output program proxy prune publish push put record remove render
 repair require requires rc rcfile rm rsh run save script send server set shell socket ssh start stop store template-file
 tee to trace unset update upgrade upload url web write yes
@@ -52,9 +52,13 @@ _FORMAT: Final = re.compile(
 )
 # An address of another host, which could be sent something; stores of the clouds are read with the caller's own account.
 _REMOTE: Final = re.compile(
-    r"(?i)(?:https?|ftps?|scp|sftp|ssh|git|rsync|tftp|ldaps?|smb|ext|telnet|gopher|dict|file)(?:\+[a-z]+)?::?//?.*",
+    r"(?i)(?:(?:https?|ftps?|scp|sftp|ssh|git|rsync|tftp|ldaps?|smb|ext|telnet|gopher|dict|file)(?:\+[a-z]+)?::?//?"
+    r"|(?!(?:s3|gs|oci|docker(?:-[a-z]+)?|containers-storage)://)[a-z][a-z0-9+.-]*://).*",
     re.DOTALL,
 )
+# Parsers of options fill in what is left out of a name.
+_SHORTENED: Final = frozenset(word[:length] for word in _RISKY for length in range(1, len(word)))
+_SWITCHED_OFF: Final = names("false f 0 no n off none never")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]*")
 _COMMAND: Final = re.compile(r"[a-z][a-z0-9-]*")
 # What follows these words is run, and a --help after it is for that.
@@ -123,6 +127,7 @@ class _Reading:
         self._liked = False
         self._operands = 0
         self._given: set[str] = set()
+        self._doubtful = False
 
     def read(self) -> None:
         only_operands = False
@@ -131,7 +136,8 @@ class _Reading:
             if self._starts_inner(word):
                 break
             if only_operands or not word.may_be_option or word.text == "-":
-                self._given |= {word.text} if only_operands else set()
+                # After two dashes `cargo fmt` has options of the program that it starts; elsewhere those are operands.
+                self._given |= {word.text} if only_operands and "runs" in self._tool.marks else set()
                 self._operand(word)
             elif word.known and word.text == "--":
                 only_operands = True
@@ -180,7 +186,13 @@ class _Reading:
             )
 
     def _check_value(self, word: Word) -> None:
-        if word.text == ";" or "\n" in word.text:
+        # A Perl program may start what stands before or after a bar in the name of a file.
+        if (
+            word.text == ";"
+            or "\n" in word.text
+            or word.text.strip().startswith("|")
+            or word.text.strip().endswith("|")
+        ):
             raise self._call.deny(
                 "operand", f"An argument of `{self._call.program}` could begin another command: leave it out."
             )
@@ -199,6 +211,14 @@ class _Reading:
         return any(pattern.fullmatch(asked) for pattern in self._tool.like)
 
     def _option(self, word: Word) -> None:
+        """Judge an option; what could be the value of the one before does not count as given."""
+        doubtful, self._doubtful = self._doubtful, False
+        given = set(self._given)
+        self._check_option(word)
+        if doubtful:
+            self._given = given
+
+    def _check_option(self, word: Word) -> None:
         text = word.text
         name, equals, value = text.partition("=")
         long = text.startswith("--") or "single" in self._tool.marks
@@ -214,7 +234,7 @@ class _Reading:
             return
         if "\0" in name:
             raise self._refused(name.replace("\0", "…"))
-        self._given |= {name, text}
+        self._given |= {text} if equals and value.lower() in _SWITCHED_OFF else {name, text}
         if equals and text in self._tool.flags:
             return
         if name in self._tool.refuse or name in self._tool.bars.get(tuple(self._path), ()):
@@ -226,6 +246,7 @@ class _Reading:
         elif not self._is_flag(name, text) and name not in self._tool.allow and not self._passes(name):
             raise self._refused(name)
         else:
+            self._doubtful = not equals and not self._is_flag(name, text)
             self._check_value(Word(value))
 
     def _is_flag(self, name: str, text: str) -> bool:
@@ -238,11 +259,16 @@ class _Reading:
 
     def _passes(self, name: str) -> bool:
         words = name.lstrip("-").lower()
-        if "strict" in self._tool.marks:
+        if "strict" in self._tool.marks or tuple(self._path) in self._tool.starts:
             return False
         if not self._done and (self._node.deeper or not self._node.ends) and self._rest:
             return False
-        return bool(re.fullmatch(r"[a-z0-9][a-z0-9._-]*", words)) and not _RISKY & {words, *re.split(r"[._-]", words)}
+        parts = re.split(r"[._-]", words)
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", words) or _RISKY & {words, *parts}:
+            return False
+        return (
+            bool(parts[-1]) and parts[-1] not in _SHORTENED and not any(o.startswith(name) for o in self._tool.refuse)
+        )
 
     def _cluster(self, word: Word) -> None:
         letters = word.text[1:]
@@ -264,6 +290,7 @@ class _Reading:
     def _next(self, name: str) -> Word:
         """The value of an option. What looks like an option itself is never passed over as one: both readings are judged."""
         if not self._rest or (self._rest[0].prefix.startswith("-") and self._rest[0].text != "-"):
+            self._doubtful = True
             return Word("")
         value = self._rest.pop(0)
         if value.splits:

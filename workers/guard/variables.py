@@ -16,7 +16,7 @@ _DANGEROUS: Final = re.compile(
     r"|(?:GZIP|XZ|ZSTD|ZIP|UNZIP|BZIP2?|GREP|JQ|RIPGREP|XZ)(?:OPT|_OPT|_OPTIONS|_DEFAULTS|_CLEVEL|_CONFIG_PATH|_COLORS?)?"
     r"|.*(?:PAGER|EDITOR|PROXY|proxy)|NODE_OPTIONS|NODE_REPL.*|NODE_PATH|(?:JAVA|_JAVA|JDK_JAVA)(?:_TOOL)?_OPTIONS"
     r"|PATH|CDPATH|FPATH|MANPATH|MANOPT|IFS|ENV|SHELL|SHELLOPTS|BASHOPTS|VISUAL|BROWSER|HOME|PS[0-9]|SECONDS|RANDOM|SRANDOM"
-    r"|LINENO|OPTIND|OPTARG|OPTERR|EPOCH.*|GLOBIGNORE|EXECIGNORE|FUNCNEST|FCEDIT|INPUTRC|MAIL|MAILPATH|MAILCHECK|TIMEFORMAT"
+    r"|GITHUB_(?:ENV|OUTPUT|PATH|STATE|STEP_SUMMARY)|LINENO|OPTIND|OPTARG|OPTERR|EPOCH.*|GLOBIGNORE|EXECIGNORE|FUNCNEST|FCEDIT|INPUTRC|MAIL|MAILPATH|MAILCHECK|TIMEFORMAT"
     r"|TMOUT|DIRSTACK|UID|EUID|PPID|PIPESTATUS|FIGNORE|HOSTFILE|HOSTALIASES|IGNOREEOF|NLSPATH|LOCPATH|TERMINFO(?:_DIRS)?"
     r"|TERMCAP|RES_OPTIONS|LOCALDOMAIN|OPENSSL_(?:CONF|ENGINES|MODULES)|SSLKEYLOGFILE|_"
 )
@@ -29,6 +29,14 @@ _STEERING: Final = re.compile(
     r"SHELLCHECK|PRETTIER|ESLINT|TRIVY|STERN|ARGOCD|FLUX|ISTIO|HEROKU|FLY|FIREBASE|OCI|LINODE|HCLOUD|SUPABASE|STRIPE|AUTH0|DIGITALOCEAN|DOCTL)"
     r"(?:_.*|CONFIG|RC|PATH|ROOT|HOST|HOME|LIB|OPT|FLAGS|PROXY|PRIVATE|SUMDB|TOOLCHAIN|ENV|WORK|MODCACHE|CACHE|BIN|OS|ARCH)|"
     r"AWS_(?!PROFILE$|REGION$|DEFAULT_REGION$|DEFAULT_OUTPUT$|DEFAULT_PROFILE$|MAX_ATTEMPTS$|RETRY_MODE$).*"
+)
+# What names a program, a library, switches or a configuration for tools that reviewers may only ask something.
+_LOADING: Final = re.compile(
+    r"(?:KUBE|MINIKUBE|ZDOT|ZSH|RUST|CARGO|GO[A-Z]|MAVEN|MVN|M2_|JAVA|JVM|JDK|KOTLIN|SCALA|SBT|GRADLE|ANT_|LEIN|GROOVY|ERL_|ELIXIR|IEX|MIX_|PYTEST|"
+    r"PYTHON(?!UNBUFFERED$|DONTWRITEBYTECODE$)|CORECLR|COR_|COMPLUS|DOTNET|MONO|FFREPORT|EXIFTOOL|CLOC|LIBMYSQL|PG|GOOGLE|BOTO|VAGRANT|PACKER|"
+    r"COREPACK|MAKE|GNUMAKE|MFLAGS|OCAML|CAML|OPAM|R_|JULIA|TOX_|NOX_|HATCH|PDM|PIPENV|PIPX|RYE|NETLIFY|VERCEL|WRANGLER|CLOUDFLARE|CF_|EKSCTL|GNUPG|"
+    r"CLASSPATH|NODE|ELECTRON|HADOLINT|SKOPEO|STACK_|CABAL|GHC|FLUTTER|DART|SDKMAN|JENV).*"
+    r"|.*_(?:OPTS|OPTIONS|ARGS|FLAGS|HOME|PLUGINS?|PRELOAD|WRAPPER|CMD|COMMAND|PROGRAM|HOOKS?|STARTUP)"
 )
 _SEARCH_PATHS: Final = frozenset(
     {"PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "NODE_PATH", "PERL5LIB", "MANPATH", "RUBYLIB"}
@@ -45,7 +53,9 @@ def check_variable(name: str, value: Word | None, profile: Profile) -> None:
     """Raise `Denied` for a variable that this profile may not set, or not to this value."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise Denied("assign.subscript", "Only plain variable names can be set.")
-    dangerous = _DANGEROUS.fullmatch(name) or (profile is Profile.REVIEWER and _STEERING.fullmatch(name))
+    dangerous = _DANGEROUS.fullmatch(name) or (
+        profile is Profile.REVIEWER and (_STEERING.fullmatch(name) or _LOADING.fullmatch(name))
+    )
     if dangerous and not (profile is Profile.IMPLEMENTER and value is not None and _is_plain(name, value)):
         raise Denied("assign.variable", f"The variable `{name}` changes what programs run or load: leave it as it is.")
 
@@ -54,9 +64,15 @@ def _is_plain(name: str, value: Word) -> bool:
     """Whether a build may set it so: folders with full names in a search path, switches that load nothing."""
     if name in _SEARCH_PATHS:
         parts = value.text.split(":")
+        known = next((place for place, part in enumerate(parts) if part.startswith(UNKNOWN)), len(parts))
+        # A folder of the project may follow what was there before, not come before it.
         return (
             len(parts) > 1
+            and all(
+                (re.match(r"/|\0|~/", part) or (place > known and re.match(r"(?:\./)?\.?[A-Za-z_]", part)))
+                and ".." not in part
+                for place, part in enumerate(parts)
+            )
             and UNKNOWN in value.text
-            and all(p.startswith(("/", UNKNOWN, "~/")) and ".." not in p for p in parts)
         )
     return name in _SWITCHES and value.known and bool(_SWITCHES_PLAIN.fullmatch(value.text))

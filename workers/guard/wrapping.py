@@ -109,7 +109,7 @@ def _shell(call: Call) -> None:
         raise call.deny("stdin", f"`{call.program}` would run whatever comes in: write the commands out.")
     first = rest.pop(0)
     if not text:
-        _script_file(call, first)
+        _script_file(call, first, rest)
         return
     source = call.known(first, "script")
     if call.program == "zsh" and not re.fullmatch(r"[A-Za-z0-9 ./_:,@%+|&;'\"-]*", source):
@@ -121,10 +121,15 @@ def _shell(call: Call) -> None:
     call.judge.script(source)
 
 
-def _script_file(call: Call, script: Word) -> None:
+# What starts a service, on machines that have one.
+_SERVICE: Final = re.compile(r"/etc/init\.d/[a-z0-9-]+")
+
+
+def _script_file(call: Call, script: Word, args: list[Word]) -> None:
     if not call.writes:
         raise call.deny("file", "Scripts may not be run here: use the plain commands that read.")
-    call.judge.write(script, f"{call.program}.outside")
+    if not (_SERVICE.fullmatch(script.text) and [word.text for word in args] in (["start"], ["restart"], ["status"])):
+        call.judge.run(script, f"{call.program}.outside")
 
 
 def _xvfb(call: Call) -> None:
@@ -192,9 +197,17 @@ def _rtk(call: Call) -> None:
     rest = list(call.args)
     if rest and rest[0].text == "proxy":
         rest.pop(0)
-    if rest and rest[0].known and rest[0].text in {"gain", "discover", "version", "help", "--version", "--help", "-h"}:
+    name = rest[0].text if rest and rest[0].known else ""
+    if name in {"gain", "discover", "version", "help", "--version", "--help", "-h"} and "--reset" not in [
+        word.text for word in rest
+    ]:
         return
+    if name == "test":
+        raise call.deny("test", "`rtk test` runs whatever follows: write that command out alone.")
     _inner(call, rest)
+    if name == "grep":
+        # It hands its options on to rg.
+        call.judge.command([Word("rg"), *rest[1:]])
 
 
 def _caffeinate(call: Call) -> None:

@@ -12,6 +12,7 @@ docker podman nerdctl
   reads compose/{ps,ls,list,logs,top,images,config,version,events,port,stats,volumes,convert} scout/{quickview,qv,cves,compare,recommendations,version} sbom model/{list,ls,ps,status,inspect,logs,df,version} mcp/{catalog/ls,server/ls} plugin/inspect
   valued -c -u --user -w --workdir -n --tail --since --until -f --filter --format --last --file -p --project-name --profile --project-directory --ansi --context -l --log-level --type --index --limit --node --service --env-file --cgroup-manager --builder --sort --protocol --level --platform --orderby
   flags -a -q -s -f -t -d -i -it -T --interactive --tty --all --quiet --debug -D -l --latest -h --help --version -v --no-stream --follow --size --no-trunc --digests --timestamps --verbose --pretty --human --raw --bootstrap=false --services --volumes --images --hash -i --dry-run
+  bars {exec,compose/exec} --env-file
   allow --no-trunc --format --log-level --profile --digests --volume --images --cached --hash --services --no-interpolate --no-log-prefix --no-normalize --no-path-resolution --no-consistency --filter --environment --variables
   refuse --privileged -H --host --config --tlscacert --tlscert --tlskey --url --connection --identity --output -o --bootstrap --hooks-dir --module --root --runroot --conmon --runtime --storage-driver --storage-opt --remote --ssh
 docker-compose podman-compose

@@ -24,7 +24,7 @@ vault
   formats -format
   valued -field -mount -namespace -version
   flags -h -help --help -detailed -non-interactive
-  refuse -address -ca-cert -output-curl-string -log-file
+  refuse -address -agent-address -ca-cert -ca-path -client-cert -client-key -output-curl-string -log-file
 consul nomad
   single
   reads members info! version! {catalog,kv,acl/token,acl/policy,acl/role,config,intention,services,operator/raft,job,node,alloc,deployment,server,namespace,quota,volume,var,sentinel,plugin,service,scaling/policy,eval,agent,node-pool,recommendation,tls,snapshot}/{list,status,read,get,inspect,info,members,history,datacenters,nodes,services,deployments,allocs,logs,fs,list-peers,export} status agent-info! plan job/{plan,validate,status,history,inspect,deployments} validate rtt snapshot/inspect

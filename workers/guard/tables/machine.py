@@ -71,6 +71,7 @@ ping ping6 traceroute traceroute6 tracepath mtr
   reads /
   valued -c -i -W -w -s -t -I -m -q -p
   flags -4 -6 -n -q -v -a -D -O -b -d -r -L -V --version --help --report -r -R -I -T -h
+  refuse -p
   strict
 dig
   reads /
@@ -119,10 +120,13 @@ ufw firewall-cmd
   strict
 brctl
   reads show showmacs showstp
-showmount rpcinfo nfsstat exportfs
+showmount rpcinfo nfsstat
   reads /
   flags -e -a -d -p -s -m -v -c -n -r -l --exports --all --no-headers -h
-  bars exportfs -a -r
+  strict
+exportfs
+  reads !
+  flags -v -s
   strict
 lsof
   reads /
@@ -152,7 +156,7 @@ iostat mpstat sar pidstat
 blkid findmnt lsmem lsns lslocks lsipc lslogins lsfd lsirq lspci lsusb lsmod lsscsi lsattr getcap lsinitramfs lsdvd
   reads /
   valued -o --output -t --target -T --type -S -s --source -N
-  flags -a -b -f -l -m -n -p -r -t -i -J -P -O -A -D -H -I -N -S -T -V -h -k -v -vv -vvv -nn -nnk -x -R -d -s -u -c -z -q -Q -w --all --json --fs --list --noheadings --paths --raw --bytes --topology --tree --verbose --help --version --nodeps --pairs --numeric --perms --output-all --inverse --summary --extended --kernel --real --df --merge --zoned --discard -M -g -C -y -E -G --online --offline --hex -mm -tv -vt -k -Z --local --notruncate --noprefix
+  flags -a -b -f -l -m -n -p -r -t -i -J -P -O -A -D -H -I -N -S -T -V -h -k -v -vv -vvv -nn -nnk -x -R -d -s -u -z -q -Q -w --all --json --fs --list --noheadings --paths --raw --bytes --topology --tree --verbose --help --version --nodeps --pairs --numeric --perms --output-all --inverse --summary --extended --kernel --real --df --merge --zoned --discard -M -g -C -y -E -G --online --offline --hex -mm -tv -vt -k -Z --local --notruncate --noprefix
   refuse --sysroot -F --tab-file -w --cache-file -C -g --garbage-collect -D=y --poll
   strict
 mount

@@ -141,8 +141,8 @@ port
   flags -q -v -d -h
   strict
 apt apt-get
-  reads {install,remove,purge,upgrade,full-upgrade,dist-upgrade,autoremove,update,source,build-dep}
-  needs {install,remove,purge,upgrade,full-upgrade,dist-upgrade,autoremove,update,source,build-dep} -s --simulate --dry-run --just-print --no-act
+  reads {install,remove,purge,upgrade,full-upgrade,dist-upgrade,autoremove,source,build-dep}
+  needs {install,remove,purge,upgrade,full-upgrade,dist-upgrade,autoremove,source,build-dep} -s --simulate --dry-run --just-print --no-act
   reads list search show showpkg policy depends rdepends madison check {moo,--version}! showsrc
   valued -t
   flags -s --simulate --dry-run --just-print --no-act -y --no-install-recommends --installed --upgradable --all-versions -a -q -qq -n --names-only --full --manual-installed --version -v -h --help
