@@ -6,7 +6,8 @@ Usage: run.py [RESULT.json] [--starts 200]
 The peer of the same run is `bwrap --ro-bind / / /bin/true`, which isolates next to nothing; a second one has all namespaces,
 a /proc and a /dev. `read-only` is what reviewers get, `writable` what an implementer gets in an empty workspace, `repository`
 the same in one of 1,000 files in 100 folders that holds AGENTS.md, a .github folder and a CLAUDE.md below. The kinds take turns, so that
-whatever else the machine does meets all of them. Milliseconds of wall time; exits 1 when the median of `writable` is over 15 ms.
+whatever else the machine does meets all of them. Milliseconds of wall time; the aim for the median of `writable` is 15 ms, and is
+reported as met or missed: how fast a machine is makes no error.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from pathlib import Path
 from workers.sandbox.box import Sandbox
 from workers.sandbox.toolchain import Toolchain
 
-MOST_MS = 15.0
+AIM_MS = 15.0
 PLAIN = ("bwrap", "--ro-bind", "/", "/")
 UNSHARED = (*PLAIN, "--unshare-all", "--proc", "/proc", "--dev", "/dev")
 COMMAND = ("/bin/true",)
@@ -96,10 +96,10 @@ def main() -> None:
         print(f"{kind:>20} " + " ".join(f"{value:8.2f}" for value in figures[kind].values()))
     if asked.result is not None:
         asked.result.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    if figures["writable"]["median"] > MOST_MS:
-        sys.exit(
-            f"bench/sandbox: the median start takes {figures['writable']['median']:.1f} ms, {MOST_MS:g} are the most"
-        )
+    median = figures["writable"]["median"]
+    print(
+        f"the median of writable is {median:.1f} ms, the aim of {AIM_MS:g} ms is {'met' if median <= AIM_MS else 'missed'}"
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ ASSIGNED_WORDS: Final = (
     *(f"pass{end}" for end in _PASS_ENDS), *(f"pw{end}" for end in ('"', "'", "=", ":", " =")),
     *(f"psw{end}" for end in _PASS_ENDS),
     *(f"auth{end}" for end in ('"', "'", "=", ":", " =")), "_auth", 'salt"', "salt'", "salt=", "salt =", "salt:", "_salt",
-    "requirepass", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
+    *(f"psk{end}" for end in ('"', "'", "=", ":", " =")), "_psk", "requirepass", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
 )  # fmt: skip
 
 _TEXT: Final = r"\"(?:[^\"\\\r\n]|\\.){1,512}\"|'(?:[^'\\\r\n]|\\.){1,512}'|`[^`\r\n]{1,512}`"
@@ -38,20 +38,20 @@ _AFTER_NAME: Final = re.compile(
     r"|(?P<closed>\\?[\"'`]?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?[ \t]{0,20}"
     r"(?:"
     r"(?:(?::[ \t]{0,4}(?:Optional\[)?[A-Za-z_][\w.\[\]<>|&* ?]{0,40}?|(?:string|String|std::string|char|text|(?:n?var)?char2?(?:\(\d+\))?|const char ?\*|byte)[ \t*]{0,4}(?:\[\w*\])?)[ \t]{0,8})?"
-    r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?)[ \t]{0,40}"
+    r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`]))[ \t]{0,40}"
     r"|(?P<tag>(?:[ \t][^<>\r\n]{1,80})?>)(?=[^<>\r\n]{1,512}</)"
     r"|(?P<weak>,\s{0,20}|[ \t]{0,2}\([ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val)\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
     r")"
     r")"
 )
 _CALLS: Final = (
-    r"(?:(?:await[ \t]|new[ \t])?(?:[\w]{1,30}(?:\.|::|->)){0,3}[\w]{0,30}(?i:hash|encrypt|encode|md5|sha1|sha256|bcrypt|make_|string|bytes?|buffer\.from|secret|"
+    r"(?:(?:await[ \t]|new[ \t])?(?:[\w]{1,30}(?:\.|::|->)){0,3}[\w]{0,30}(?i:hash|crypt|encode|decode|md5|sha1|sha256|bcrypt|make_|string|bytes?|buffer\.from|secret|"
     r"secure|passw(?:or)?d|str|some|optional\.of|literal|tochararray|pointer|ptr)\w{0,20}!?(?:\[\])?\([ \t]{0,4}|\[\]byte\(|byte\[\]\()"
 )
 _BEFORE_VALUE: Final = re.compile(
     r"(?:" + _CALLS + r"|"
     r"(?:[\w.]{0,40}(?i:getenv|environ\.get|env|environ|getproperty|getordefault|config|fetch|get)\([ \t]{0,4}[\"'][\w.:-]{1,80}[\"'],[ \t]{0,8})|"
-    r"(?:[\w.\[\]\"'()$>-]{1,80}[ \t]{0,4}(?:\|\||\?\?|\?:|\bor\b)[ \t]{0,4}))?"
+    r"(?:(?![\"'])[\w.\[\]\"'()$>-]{1,80}[ \t]{0,4}(?:\|\||\?\?|\?:|\bor\b)[ \t]{0,4}))?"
     r"(?:[bBfFuUrRLN@]{1,2}(?=[\"'])|\$(?=\"))?"
 )
 _QUOTED: Final = re.compile(_TEXT)
@@ -67,6 +67,8 @@ _INLINE: Final = re.compile(
 )
 _SPLIT: Final = re.compile(r"[\"'`;,&|)\]}>]|\\[nrt\"']")
 _OPENS: Final = ('"', "'", "`", "\\n")
+_QUOTES: Final = ('"', "'", "`")
+_PARTED: Final = re.compile(r"\w[._]\w")
 _CLOSES: Final = re.compile(r"[ \t]*(?:[\"'`]|\\[nr\"'])")
 _QUOTE_LAST: Final = re.compile(r"[\"'`][)\]},;.:`]{0,8}$")
 _OPENING: Final = re.compile(r"[(\[{][ \t]{0,4}[\"'`]\Z")
@@ -77,6 +79,11 @@ _ASKED: Final = re.compile(
 _PUTS: Final = re.compile(
     r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}[\"'`]\Z"
 )
+_SETTER: Final = re.compile(
+    r"(?:^|[.$])(?:set|with)[A-Z_]\w*$|[\w)]\.(?:password|passwd|pwd|passphrase)$|^\.(?:password|passwd|pwd|passphrase)$"
+)
+# A setting of a domain-specific language: `set :password, "…"`.
+_DECLARES: Final = re.compile(r"(?:^|\s)(?:set|default|config|option)[ \t]{1,8}:\Z|[\"']String[\"'],[ \t]{0,4}[\"']\Z")
 _COMMENT: Final = re.compile(r"[ \t]*(?:#.*|//.*|<!--.*|--.*)?\r?")
 _CODE_LINES: Final = re.compile(
     r"(?m)^[ \t]*(?:import |from \S+ import|def |class |function\b|func |fun |public |private |protected |static |const |let |var |return\b|if ?\(|if .{1,80}:\r?$|for .{1,80}[:{]\r?$|"
@@ -144,7 +151,11 @@ def _value(text: str, begin: int, match: re.Match[str]) -> _Value | None:
     if literal is not None:
         if match["weak"] and match["weak"].startswith(",") and not _is_pair(text, begin, match, literal[1]):
             return None
-        puts = bool(match["weak"]) and _PUTS.search(text, max(0, begin - 40), begin) is not None
+        puts = bool(match["weak"]) and (
+            _PUTS.search(text, max(0, begin - 40), begin) is not None
+            or _SETTER.search(text[begin : match.end("name")]) is not None
+            or _DECLARES.search(text, max(0, begin - 20), begin) is not None
+        )
         return _Value(*literal, quoted=True, weak=bool(match["weak"]) and not puts)
     if match["weak"]:
         return None
@@ -153,6 +164,8 @@ def _value(text: str, begin: int, match: re.Match[str]) -> _Value | None:
 
 def _is_pair(text: str, begin: int, match: re.Match[str], end: int) -> bool:
     """Whether name and value, with a comma between, are all that stands in the brackets: ``put("password", "…")``."""
+    if _DECLARES.search(text, max(0, begin - 20), begin) is not None:
+        return True
     return (
         bool(match["closed"])
         and _OPENING.search(text, max(0, begin - 12), begin) is not None
@@ -170,7 +183,11 @@ def _literal(text: str, at: int) -> tuple[int, int] | None:
     quoted = _QUOTED.match(text, at)
     if quoted is not None and text[quoted.end() : quoted.end() + 4].lstrip().startswith(("==", "!=")):
         return None  # another comparison's left side
-    return None if quoted is None else (quoted.start() + 1, quoted.end() - 1)
+    if quoted is None:
+        return None
+    # Quotes inside the quotes: text that is written into another language's source.
+    inner = 3 if quoted[0].startswith('"\\"') and quoted[0].endswith('\\""') else 1
+    return quoted.start() + inner, quoted.end() - inner
 
 
 def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
@@ -201,9 +218,12 @@ def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
         return None
     if not value or _is_code(text, begin, at, value, tight=tight):
         return None
-    return _Value(
-        at, at + len(value), quoted=False, weak=not whole and not (tight and text[begin : match.end("name")].isupper())
-    )
+    name = text[begin : match.end("name")]
+    # A whole setting in quotes: 'db.password=…'.
+    alone = text[begin - 1 : begin] in _QUOTES and _CLOSES.match(text, at + len(value), high) is not None
+    parted = alone and _PARTED.search(name) is not None
+    sure = whole or (tight and (name.isupper() or parted)) or (parted and name.isupper())
+    return _Value(at, at + len(value), quoted=False, weak=not sure)
 
 
 def _embedded(text: str, low: int, begin: int, end: int, high: int) -> bool:
@@ -226,10 +246,11 @@ def _is_code(text: str, begin: int, at: int, value: str, *, tight: bool) -> bool
         return False
     name = _NAME_ONLY.match(text, begin)
     shown = "" if name is None else name[0]
+    end = at + len(value)
+    if value.endswith((",", ";")) or (not tight and text[end : end + 1] in {",", ";"}):
+        return True
     if shown.isupper() and (tight or "=" not in text[begin:at]):
         return False
-    if value.endswith((",", ";")):
-        return True
     around = text[max(0, begin - _NEIGHBOURHOOD) : at + _NEIGHBOURHOOD]
     if sum(1 for _ in _CODE_LINES.finditer(around)) >= _FEW:
         return True

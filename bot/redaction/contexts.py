@@ -18,7 +18,9 @@ _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)
 _PEM_END: Final = "-----END"
 _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s:,\\-]{0,20000}")
 _PEM_LONGEST: Final = 20_000
-_PEM_EXAMPLE: Final = re.compile(r"[^A-Za-z0-9+/]*(?:[A-Za-z]{0,20}\.{3}|<|\{\{|\$|%s|\[|xxx|\*\*\*|\"|'|`|$)")
+_PEM_EXAMPLE: Final = re.compile(r"[^A-Za-z0-9+/]*(?:[A-Za-z]{0,20}\.{3}|[Xx]{4}|<|\{\{|\$|%s|\[|xxx|\*\*\*|\"|'|`|$)")
+# The marker is a text of its own.
+_PEM_ALONE: Final = re.compile(r"(?:\\[nr]|\s){0,8}[\"'`][ \t]*[;)\]:]")
 _PUTTY: Final = r"Private-Lines: \d{1,4}\r?\n((?:[A-Za-z0-9+/=]{1,100}\r?\n){0,300}[A-Za-z0-9+/=]{1,100})(?=\r?\n|\Z)"
 
 
@@ -46,7 +48,8 @@ def _is_key_material(body: str) -> bool:
     """Whether what follows the marker begins like a key, not like a mention of the marker or a mask."""
     shown = re.sub(r"\\[nrt]|\s|[\"'+,]", "", body)
     return (
-        len(shown) >= 16
+        _PEM_ALONE.match(body) is None
+        and len(shown) >= 16
         and re.match(r"[^A-Za-z0-9+/]*[A-Za-z0-9+/=:-]{16}", shown) is not None
         and _PEM_EXAMPLE.match(shown) is None
     )
@@ -68,7 +71,11 @@ def _login(value: str) -> bool:
 
 
 def _password(value: str) -> bool:
-    return not is_placeholder(value) and not value.startswith(("{", "$", "<", "%", "["))
+    return not is_placeholder(value) and not value.startswith(("{", "$", "<", "%", "[", "`"))
+
+
+def _netrc(value: str) -> bool:
+    return _password(value) and not value.startswith(('"', "'", "(")) and not value.endswith((".", ",", ")", ";"))
 
 
 def _hash(value: str) -> bool:
@@ -80,14 +87,41 @@ def _npm_password(value: str) -> bool:
 
 
 def _argument(value: str) -> bool:
-    return _literal(value) and not value.startswith("-") and value.lower() not in _PROSE
+    return (
+        _literal(value)
+        and not value.startswith(("-", ":", "[", "("))
+        and _CUT.fullmatch(value) is None
+        and value.lower() not in _PROSE
+    )
 
 
 def _literal(value: str) -> bool:
     """A password in a place where one must stand."""
-    return not is_placeholder(value) and is_secret_value(_A_PASSWORD, value, quoted=True, weak=False)
+    return (
+        not value.startswith("`")
+        and not is_placeholder(value)
+        and is_secret_value(_A_PASSWORD, value, quoted=True, weak=False)
+    )
 
 
+def _signed_in(value: str) -> bool:
+    # A word alone may as well be a role.
+    return (
+        _ADDRESS.fullmatch(value) is None and _DATE.fullmatch(value) is None and not value.isalpha() and _literal(value)
+    )
+
+
+def _made_up(value: str) -> bool:
+    """A key that is handed over as it stands."""
+    return _ALGORITHM.fullmatch(value) is None and is_secret_value(_A_SECRET, value, quoted=True, weak=False)
+
+
+_ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_DATE: Final = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
+_A_SECRET: Final = Name("", secret=True)
+_ALGORITHM: Final = re.compile(
+    r"(?i)(?:[hrep]s|hmac-?sha|sha|md|aes|des)-?\d{0,3}(?:[-/]\w+){0,3}|base64(?:url)?|hex|latin1|utf-?8"
+)
 _A_PASSWORD: Final = Name("", password=True)
 
 
@@ -106,6 +140,7 @@ def _user_token(value: str) -> bool:
 def _url_password(value: str) -> bool:
     return not (
         is_placeholder(value)
+        or _CALLED.fullmatch(value)
         or (value.isdigit() and len(value) < 4)
         or value.startswith(("//", "$", "%", "+", "[", "{"))
         or _SHOUTED.fullmatch(value)
@@ -117,7 +152,7 @@ def _slashed_password(value: str) -> bool:
 
 
 def _told(value: str) -> bool:
-    return _argument(value) and _CODE_NAME.match(value) is None
+    return _argument(value) and _CODE_NAME.match(value) is None and _IDS.match(value) is None
 
 
 def _connection_password(value: str) -> bool:
@@ -125,9 +160,13 @@ def _connection_password(value: str) -> bool:
 
 
 def _not_ids(value: str) -> bool:
-    return _password(value) and not value.isdigit() and not value.startswith((":", "-"))
+    return _password(value) and not value.isdigit() and not value.startswith((":", "-")) and not value.endswith(">")
 
 
+# In a sample URL a password is called by what should stand there.
+_CALLED: Final = re.compile(
+    r"(?i)(?:api|auth|app|access|client|user|account|bot|secret)[_-]?(?:token|secret|key|password|passwd|pass|id|sid)"
+)
 _SHOUTED: Final = re.compile(r"[A-Z_]*(?:PASS|PWD|PW|SECRET|TOKEN|KEY|CRED)[A-Z_]*")
 _CODE_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Za-z_][\w.]*[(\[]|[A-Za-z_]+$")
 _PROSE: Final = frozenset(
@@ -151,6 +190,9 @@ _PROSE: Final = frozenset(
         "to",
     }
 )
+# A file that carries a process's number, and a sentence's last word.
+_IDS: Final = re.compile(r"\d+:\d+:")
+_CUT: Final = re.compile(r".*\$\$|[a-z]+[.,:]")
 _PORT: Final = re.compile(r"\d{1,5}(?:/|$)")
 _QUERY_NAMES: Final = (
     "access_token",
@@ -164,11 +206,32 @@ _QUERY_NAMES: Final = (
     "client_secret",
     "signature",
     "sig",
+    "access_key",
+    "accesskey",
+    "app_key",
+    "appkey",
+    "appid",
+    "auth_token",
+    "secret_key",
+    "subscription-key",
 )
 _QUERY_WORDS: Final = tuple(f"{sign}{name}=" for sign in "?&#" for name in _QUERY_NAMES)
 _STRING: Final = r"[\"']([^\"'\r\n]{1,128})[\"']"
 _FIRST: Final = r"[ \t]{0,4}[\"'][^\"'\r\n]{1,200}[\"'],\s{0,8}"
-_NAMED_FIRST: Final = r"[ \t]{0,4}(?:[\"'][^\"'\r\n]{1,200}[\"']|[\w.]{1,60}),\s{0,8}"
+_SIGN_INS: Final = (
+    "create_user(",
+    "createuser(",
+    "create_superuser(",
+    "createsuperuser(",
+    "signin(",
+    "sign_in(",
+    "signup(",
+    "sign_up(",
+    "authenticate(",
+    "login(",
+    "log_in(",
+)
+_NAMED_FIRST: Final = r"[ \t]{0,4}(?:[\"'][^\"'\r\n]{1,200}[\"']|[\w.$>-]{1,60}),\s{0,8}"
 
 
 def _rule(
@@ -181,7 +244,7 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     _rule("url-password", r"://[^\s/?#\"'<>@:]{0,128}:([^\s/\"'<>@]{1,256})@(?=[\w\[$%])", ("://",), _url_password),
     _rule("url-password", r"://[^\s/?#\"'<>@:]{1,128}:([^\s\"'<>@]{1,128})@(?=[\w.-]{1,100}(?::\d{1,5})?(?:[/\"'\s?]|$))", ("://",), _slashed_password),
     _rule("url-token", r"://([A-Za-z0-9_.~-]{20,256})@(?=[\w\[])(?![\w.-]{0,60}sentry)", ("://",), _user_token),
-    _rule("url-token", r"(?i)[?&#](?:access_token|api_?key|auth|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})", _QUERY_WORDS, _bearer),
+    _rule("url-token", r"(?i)[?&#](?:access_token|(?:api|access|app|secret|subscription)[_-]?key|appid|auth|auth_token|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})", _QUERY_WORDS, _bearer),
     _rule("basic-auth", r"(?i)basic[ \t]{1,4}([A-Za-z0-9+/]{6,512}={0,2})", ("basic ", "basic\t"), _login),
     _rule("basic-auth", r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})", ("_auth", '"auth', "'auth"), _login),
     _rule("bearer-token", r"(?i)(?:bearer|authorization[\"']?:[ \t]{0,4}[\"']?token|\btoken)[ \t]{1,4}(?:token=)?[\"']?([A-Za-z0-9._~+/-]{16,4000}=*)", ("bearer ", "authorization", "'token ", '"token '), _bearer),
@@ -190,22 +253,37 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     _rule("login-password", r"(?i)\b(?:user(?:name)?|login|e-?mail|account|id)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[^\s,;]{1,64}[ \t]{0,4}[,;/|&]?[ \t]{0,4}(?:and[ \t])?(?:the[ \t])?(?:password|passwd|pass|pwd|pw)[ \t]{0,2}[:=][ \t]{0,2}([^\s,;\"'`)]{4,64})", ("password", "passwd", "pass:", "pwd:", "pw:"), _told, before=100),
     _rule("config-password", r"(?i)(?:proxy_set_header[ \t]{1,8}\S{0,40}(?:key|token|auth\w{0,20}|secret)[ \t]{1,8}|set[ \t]{1,4}\$\w{0,40}(?:key|token|secret|password)[ \t]{1,8})[\"']?(?:bearer |basic )?([^\s\"';$]{8,256})[\"']?;", ("proxy_set_header", "set $"), _header),
     _rule("config-password", r"(?:PASSWORD|PASSWD|SECRET|TOKEN|_KEY):?-([^\s{}$\"']{4,256})\}", ("password:-", "passwd:-", "secret:-", "token:-", "_key:-", "password-", "secret-", "token-"), _told),
-    _rule("netrc-password", r"(?i)login[ \t\r\n]{1,8}\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})", ("login",), _password),
-    _rule("connection-string", r"(?i)(?:;|[\"'>=])[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n<]{1,256})", ("password", "pwd"), _connection_password, before=5),
+    _rule("netrc-password", r"(?i)login[ \t\r\n]{1,8}(?!(?:and|or|using|with|in|from)\b)\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})(?![^\S\r\n]{0,8}[\w(])", ("login",), _netrc),
+    _rule("connection-string", r"(?i)(?:;|[\"'=]|(?<!-)>)[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n<]{1,256})", ("password", "pwd"), _connection_password, before=5),
     _rule("config-password", r"(?i)(?:requirepass|masterauth|rootpw|bindpw|ldap_?bind_?password)[ \t]{1,8}[\"']?([^\s\"'#]{4,128})[\"']?[ \t]{0,8}(?:\r?\n|$)", ("requirepass ", "masterauth ", "rootpw ", "rootpw\t", "bindpw ", "bindpassword "), _literal),
     _rule("config-password", r"(?i)env[ \t]{1,4}[a-z_]{0,40}(?:passw(?:or)?d|pwd|secret|token|_key)[ \t]{1,4}[\"']?([^\s\"'#$&|;]{4,256})[\"']?[ \t]{0,8}(?:\\?\r?\n|$)", ("env ",), _literal),
     _rule("connection-string", r"(?i)(?:host|dbname|user|port|sslmode)=[^\s\"',]{1,128}[ \t]{1,4}(?:\w{1,20}=[^\s\"',]{1,128}[ \t]{1,4}){0,6}password=([^\s\"',)]{1,128})", ("host=", "dbname=", "user="), _password),
     _rule("command-password", r"(?:-u|--user|--proxy-user)[ =]{0,4}[\"']?[^\s:\"'/$]{1,64}:([^\s\"'$]{3,256})", ("-u ", "-u=", "--user ", "--user=", "--proxy-user"), _not_ids),
     _rule("command-password", r"(?i)(?<![\w-])--?(?:[a-z-]{0,20}(?:password|passwd|token|api-key|apikey|secret|client-secret|passphrase|access-key|secret-key)|pass|pwd)(?:[ =]{1,4})[\"']?((?:[A-Za-z]{4,64}(?=[\"']|[ \t]{0,4}(?:[\\\\\r\n|>;&-]|$))|(?![A-Za-z]{1,64}(?:[ \t]|$))[^\s\"'`,;)\]}|&<>]{4,256}))", ("password ", "passwd ", "token ", "api-key ", "apikey ", "secret ", "passphrase ", "-key ", "-pass ", "-pwd ", "--token=", "--secret=", "-token=", "-secret=", "password="), _argument, before=24),
-    _rule("command-password", r"(?:mysql|mysqldump|mysqladmin|mariadb)[^\r\n|;&]{0,200}[ \t]-p([^\s\"'`$&|;-][^\s\"'`&|;]{2,128})", ("mysql -", "mysql --", "mysqldump -", "mysqladmin -", "mariadb -", "mysql <"), _not_ids),
+    _rule("command-password", r"(?:mysql|mysqldump|mysqladmin|mariadb)[^\r\n|;&]{0,200}[ \t]-p[\"']?([^\s\"'`$&|;-][^\s\"'`&|;]{2,128})", ("mysql -", "mysql --", "mysqldump -", "mysqldump  -", "mysqladmin -", "mariadb -", "mysql <"), _password),
     _rule("command-password", r"(?:sshpass[ \t]{1,4}-p|redis-cli[^\r\n|;&]{0,100}[ \t]-a|-passin[ \t]{1,4}pass:|-passout[ \t]{1,4}pass:|-storepass|-keypass|-P)[ \t]{0,4}[\"']?([^\s\"'$-][^\s\"']{3,128})", ("sshpass", "redis-cli", "-passin", "-passout", "-storepass", "-keypass"), _literal),
     _rule("command-password", r"[\"' ][\w.-]{1,32}:([^\s\"':]{4,128})[\"']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo )?chpasswd", ("chpasswd",), _literal, before=190),
     _rule("command-password", r"(?i)(?:ConvertTo-SecureString|net user \S{1,64})[ \t]{1,4}(?:-String[ \t]{1,4})?[\"']?([^\s\"'-][^\s\"']{3,128})", ("convertto-securestring", "net user "), _literal),
     _rule("login-password", r"(?i)(?:(?:create|alter)\s{1,4}user|grant\s)[^;\r\n]{0,300}?identified (?:with \S{1,40} )?by (?:password )?" + _STRING, ("create user", "alter user", "grant "), _password),
     _rule("login-password", r"(?i)(?:user|role)[ \t]{1,4}\S{1,64}[ \t]{1,4}(?:with[ \t]{1,4})?(?:(?:login|superuser|encrypted)[ \t]{1,4}){0,3}password[ \t]{1,4}" + _STRING, ("user ", "role "), _password),
-    _rule("login-password", r"(?i)getconnection\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("getconnection(",), _password),
-    _rule("login-password", r"(?i)(?:mysqli?(?:_connect)?|mysqli_real_connect|pymysql\.connect|MySQLdb\.connect|PDO)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("mysqli(", "mysql_connect(", "mysqli_connect(", "pymysql.connect(", "mysqldb.connect(", "pdo("), _password),
+    _rule("login-password", r"(?i)(?:getconnection|dbi->connect)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("getconnection(", "dbi->connect("), _password),
+    _rule("login-password", r"(?i)(?:mysqli?(?:_connect)?|mysqli_real_connect|pymysql\.connect|MySQLdb\.connect|PDO|Sequelize)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("mysqli(", "mysql_connect(", "mysqli_connect(", "pymysql.connect(", "mysqldb.connect(", "pdo(", "sequelize("), _password),
     _rule("login-password", r"(?i)(?:\.login|wifi\.begin|basic_?auth|passwordauthentication|usernamepasswordcredentials|usernamepasswordtoken|networkcredential|plain_?auth|\.authenticate|auth[ \t]?=[ \t]?|\.auth|basiccredentials)\(" + _FIRST + _STRING, (".login(", "wifi.begin(", "basicauth(", "basic_auth(", "passwordauthentication(", "usernamepasswordcredentials(", "usernamepasswordtoken(", "networkcredential(", "plainauth(", ".authenticate(", "auth=(", "auth = (", ".auth(", "basiccredentials("), _literal),
+    _rule("config-password", r"(?i)ansible_(?:ssh_|become_|sudo_)?pass(?:word)?=([^\s\"']{3,256})", ("ansible_",), _literal),
+    _rule("connection-string", r"[\"'`=][\w.-]{1,64}:([^\s@:\"'`/]{1,128})@(?:tcp|unix|udp)\(", ("@tcp(", "@unix(", "@udp("), _url_password, before=194),
+    _rule("command-password", r"(?i)CURLOPT_\w{0,20}(?:PASSWD|PASSWORD|PWD)[ \t]{0,4}(?:,|=>)[ \t]{0,4}[\"'](?:[^\"'\r\n:]{1,64}:)?([^\"'\r\n:]{1,128})[\"']", ("curlopt_",), _literal),
+    _rule("login-password", r"(?i)= ?password\(" + _STRING + r"\)", ("= password(", "=password("), _literal),
+    _rule("login-password", r"(?i)(?:create_?(?:super)?user|authenticate|sign_?(?:in|up)|log_?in)\([ \t]{0,4}[\"'][^\"'\r\n]{1,100}[\"'],\s{0,8}" + _STRING, _SIGN_INS, _signed_in),
+    _rule("login-password", r"(?i)(?:create_?(?:super)?user|authenticate|sign_?(?:in|up))\([ \t]{0,4}[\"'][^\"'\r\n]{1,100}[\"'],\s{0,8}[\"'][^\"'\r\n]{1,100}@[^\"'\r\n]{1,100}[\"'],\s{0,8}" + _STRING, _SIGN_INS, _literal),
+    _rule("login-password", r"(?i)(?:\.(?:fill|type)\([ \t]{0,4}[\"'`][^,\r\n]{0,60}(?:passw|pwd)[^,\r\n]{0,30}[\"'`],|fill_in[ (][ \t]{0,4}[\"'][^\"'\r\n]{0,60}(?:passw|pwd)[^\"'\r\n]{0,30}[\"'],[ \t]{0,4}:?with(?::|[ \t]{0,4}=>))[ \t]{0,4}" + _STRING, (".fill(", ".type(", "fill_in ", "fill_in("), _literal),
+    _rule("login-password", r"(?i)\.get\([^()\r\n]{0,80}(?:passw|pwd)[^()\r\n]{0,30}\)(?:\.\w{1,20}\([^()\r\n]{0,30}\)){0,2}\.type\([ \t]{0,4}" + _STRING, (".type(",), _literal, before=200),
+    _rule("connection-string", r"(?i)\.open\([\"']mysql[\"'],[ \t]{0,4}[\"'`][\w.-]{1,64}:([^\s@:\"'`/]{1,128})@", ('.open("mysql', ".open('mysql"), _url_password),
+    _rule("config-password", r"(?i) (?:password|secret) [057] (?=\S{0,40}\d)([^\s\"']{6,128})", (" password 7 ", " password 0 ", " secret 5 ", " secret 0 ", " password 5 "), _password),
+    _rule("command-password", r"echo[ \t]{1,4}(?:-n[ \t]{1,4})?[\"']?([^\s\"'$|`]{4,128})[\"']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4}-S|(?:sudo[ \t]{1,4})?passwd[ \t]{1,4}--stdin|docker[ \t]{1,4}login)", ("sudo -s", "passwd --stdin", "docker login"), _literal, before=160),
+    _rule("command-password", r"(?:(?:docker|podman|az|oc|skopeo|helm registry) login\b[^\r\n|;&]{0,120}? -p|(?:un)?zip\b[^\r\n|;&]{0,60}? -P|ldap(?:search|add|modify|passwd|whoami)\b[^\r\n|;&]{0,160}? -w|smbclient\b[^\r\n|;&]{0,100}? -U[ \t]{0,4}[\"']?[\w.\\-]{1,64}%)[ \t]{0,4}[\"']?([^\s\"'$`<({-][^\s\"'`]{3,128})", ("docker login", "podman login", "az login", "oc login", "skopeo login", "helm registry login", "zip -", "ldapsearch", "ldapadd", "ldapmodify", "ldappasswd", "ldapwhoami", "smbclient"), _argument),
+    _rule("login-password", r"(?i)plain_?auth\([ \t]{0,4}[\"'][^\"'\r\n]{0,200}[\"'],\s{0,8}(?:[\"'][^\"'\r\n]{1,200}[\"']|[\w.]{1,60}),\s{0,8}" + _STRING, ("plainauth(", "plain_auth("), _literal),
+    _rule("assigned-secret", r"(?i)(?:secretkeyspec|algorithm\.hmac\d{3}|signingkey|\.hmacshakeyfor)\([ \t]{0,4}" + _STRING, ("secretkeyspec(", "algorithm.hmac", "signingkey(", ".hmacshakeyfor("), _made_up),
+    _rule("assigned-secret", r"(?i)(?:jwt\.(?:sign|verify|encode|decode)|createhmac|create(?:de)?cipher(?:iv)?|signwith)\([^\r\n]{0,200}?[\w)}\]\"'],[ \t]{0,4}" + _STRING + r"(?=[ \t]{0,4}[,)])", ("jwt.sign(", "jwt.verify(", "jwt.encode(", "jwt.decode(", "createhmac(", "createcipher", "createdecipher", "signwith("), _made_up),
     _rule("password-hash", r"\$(?:apr1|2[abxy]|1|5|6|y|7|gy|argon2(?:id|i|d)|P|H|pbkdf2(?:-sha\d{1,3})?|scrypt)\$[./A-Za-z0-9$,=+-]{20,300}", ("$apr1$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$7$", "$gy$", "$argon2", "$p$", "$h$", "$pbkdf2", "$scrypt$"), _hash, group=0),
     _rule("password-hash", r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{26,120}={0,2}", ("{sha", "{ssha"), _hash, group=0),
     _rule("password-hash", r"(?:pbkdf2_sha\d{1,3}|pbkdf2:sha\d{1,3}(?::\d{1,7})?|bcrypt_sha256|scrypt:\d{1,6}:\d:\d)\$[A-Za-z0-9+/=$._-]{30,300}", ("pbkdf2_sha", "pbkdf2:sha", "bcrypt_sha256$", "scrypt:"), _hash, group=0),

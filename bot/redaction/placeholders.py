@@ -16,11 +16,11 @@ def vocabulary(words: str) -> frozenset[str]:
 
 _REFERENCE: Final = re.compile(
     r"<[^<>]*>|&lt;.*&gt;|\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*(?:(?:->|\.|\[)[\w'\"\].>-]*)?|\{\{.*\}\}|\{[A-Za-z_0-9]?[\w.]*\}"
-    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%[-+0-9.]{0,5}[a-zA-Z]|\[[^\[\]]*\]|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|!\w+( .*)?",
+    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%[-+0-9.]{0,5}[a-zA-Z]|\[[^\[\]]*\]|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|![A-Za-z]+( .*)?|&[A-Z][\w-]+",
     re.DOTALL,
 )
 _TEMPLATE: Final = re.compile(
-    r"\$\{|\{\{|\}\}|#\{|<%|%>|\$\(|\{%|%\(\w+\)|\$\[|@\{|\\\(|%s|\{\d?\}|<[A-Za-z][\w .:|-]*>|\.\.\.|\u2026|\u2022\u2022"
+    r"\$\{|\{\{|\}\}|#\{|<%|%>|\$\(|\{%|%\(\w+\)|\$\[|@\{|%\{|\\\(|%s|\{\d?\}|<[A-Za-z][\w .:|-]*>|\.\.\.|\u2026|\u2022\u2022"
 )
 _CODE: Final = re.compile(
     r"(?:os\.|process\.|env\.|ENV\[|getenv|secrets\.|vars\.|var\.|local\.|data\.|config\.|settings\.|self\.|this\.|params\.|request\.|module\.)"
@@ -43,6 +43,7 @@ _PLAIN_WORDS: Final = frozenset(
         "utf-8", "utf8", "utf-16", "ascii", "latin1", "latin-1", "iso-8859-1", "base64", "hex", "unicode", "plain", "md5", "sha1", "sha256", "sha512", "bcrypt", "scram-sha-256", "aes", "rsa", "self", "this", "abc", "asdf", "nopasswd", "nopassword",
     }
 )  # fmt: skip
+_LONG: Final = 20
 _RUN: Final = re.compile(r"([^0])\1{5,}|0{9,}", re.DOTALL)
 _SEQUENCES: Final = ("abcdefghijkl", "0123456789abcdef0123456789abcdef", "12345678901234", "qwertyuiopas")
 
@@ -67,8 +68,18 @@ def is_placeholder(value: str) -> bool:
         or _REFERENCE.fullmatch(stripped) is not None
         or _CODE.match(value) is not None
         or _TEMPLATE.search(value) is not None
-        or _WORDS.search(lower) is not None
+        or _is_worded(stripped)
         or any(sequence in lower for sequence in _SEQUENCES)
+    )
+
+
+def _is_worded(value: str) -> bool:
+    """Whether a text says that it is no secret, and no long drawn one stands beside those words."""
+    if _WORDS.search(value.lower()) is None:
+        return False
+    rest = max(_WORDS.split(value), key=len)
+    return "example" in value.lower() or not (
+        len(rest) >= _LONG and looks_random(rest, least_length=_LONG, least_bits=3.5) and looks_issued(rest)
     )
 
 

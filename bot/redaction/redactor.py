@@ -6,6 +6,7 @@ A replacement is stable and says what stood there: ``[secret:aws-key:3f2a]``, wi
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import hmac
 import re
@@ -30,6 +31,9 @@ SHORTEST_HELD_LINE: Final = 20
 
 SHORTEST_DECODED: Final = SHORTEST_BASE64 * 3 // 4 + 1
 """Bytes from which a held value is surely inside a run that is long enough to be decoded."""
+
+TAG_DIGITS: Final = 8
+"""Hexadecimal digits of a run's tag."""
 
 LONGEST_KEPT: Final = 64
 MOST_KEPT: Final = 10_000
@@ -103,16 +107,22 @@ class Redactor:
     def __init__(self, held: Mapping[str, str] | None = None, tag: str = "") -> None:
         if not _TAG.fullmatch(tag):
             raise ValueError(f"the tag {tag[:80]!r} must be letters, digits and hyphens, 64 at most")
-        self._tag = tag
         self._held = dict(held or {})
         # Keys of JSON objects and the like come by the thousand; what holds a secret is never kept.
         self._clean: set[str] = set()
         self._needles = tuple(needle for kind, value in (held or {}).items() for needle in _needles(kind, value))
         self._automaton = _Needles(self._needles)
-        ending = f":{re.escape(tag)}" if tag else ""
+        self._wear(tag)
+
+    def _shapes(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """What is left alone, and what is counted: placeholders of any run, and those of this one.
+
+        Known kinds and short hexadecimal tags only, so that nothing can be hidden inside a made-up placeholder.
+        """
         kinds = "|".join(sorted({kind for kind, _, _ in self._needles} | _RULE_KINDS))
-        # Known kinds and this very tag only, so that nothing can be hidden inside a made-up placeholder.
-        self._own = re.compile(rf"\[secret:(?:{kinds}):[0-9a-f]{{4}}{ending}\]")
+        mine = f":{re.escape(self._tag)}" if self._tag else ""
+        start = rf"\[secret:(?:{kinds}):[0-9a-f]{{4}}"
+        return re.compile(rf"{start}(?:{mine}|:[0-9a-f]{{{TAG_DIGITS}}})?\]"), re.compile(rf"{start}{mine}\]")
 
     def __repr__(self) -> str:
         return f"Redactor(held={len({kind for kind, _, _ in self._needles})} kinds, tag={self._tag!r})"
@@ -120,6 +130,17 @@ class Redactor:
     def holding(self, more: Mapping[str, str]) -> Redactor:
         """The same redactor with ``more`` held values, by kind."""
         return Redactor({**self._held, **more}, self._tag)
+
+    def of_run(self, run_id: str) -> Redactor:
+        """The same redactor with the tag of a run: no file can hold a placeholder of a run that began after it was written."""
+        other = copy.copy(self)
+        other._wear(hashlib.sha256(f"placeholders:{run_id}".encode()).hexdigest()[:TAG_DIGITS])  # noqa: SLF001  # of this class
+        return other
+
+    def _wear(self, tag: str) -> None:
+        """What is held, and its automaton, takes milliseconds to build: only what shows the tag is made anew."""
+        self._tag = tag
+        self._own, self._counted = self._shapes()
 
     def redact(self, text: str) -> Redacted:
         """Replaces every secret. A text that was redacted stays as it is."""
@@ -161,7 +182,7 @@ class Redactor:
 
     def placeholders(self, text: str) -> int:
         """How many placeholders with this redactor's tag stand in ``text``: an edit must not bring in more of them."""
-        return sum(1 for _ in self._own.finditer(text))
+        return sum(1 for _ in self._counted.finditer(text))
 
     def _digest(self, value: str) -> str:
         data = value.encode("utf-8", "surrogatepass")

@@ -10,7 +10,7 @@ from typing import Final
 from bot.redaction.placeholders import entropy, is_placeholder, looks_drawn, looks_issued, looks_random, vocabulary
 
 _PASSWORD: Final = re.compile(
-    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])pw(?![a-z])|requirepass|masterauth|identified|securestring"
+    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|requirepass|masterauth|identified|securestring"
 )
 _SECRET: Final = re.compile(
     r"(?i)secret|credential|(?:private|encrypt(?:ion)?|crypto|cipher|aes|master|signing|hmac|jwt|session)[_.-]?key"
@@ -31,7 +31,7 @@ _ABOUT: Final = vocabulary(
     cache index selector xpath locator element table schema model list map set array dict source lifetime timeout interval duration time date age at on
     location scope group role user username owner issuer audience usage mode status state level position pos start end begin offset mask char case num
     number line spec template expr expression stream buffer used created updated modified last protection recovery question answer plural singular
-    dialog modal component controller repository entity dto request response exception failed failure success event action query bundle cmd command blob"""
+    dialog modal component controller scheme lookup nag notice popup repository entity dto request response exception failed failure success event action query bundle cmd command blob h startswith endswith contains icontains iexact isnull"""
 )
 _ABOUT_JOINED: Final = re.compile(
     r"(?:pass|passwd|password|pwd|token|secret|key|credential)s?(?:name|file|path|field|label|length|type|hint|error|input|text|url|format|manager|provider|store|policy|regex|pattern|page|form|button|list|map|size|index|value[ds]?|version|expir\w*|timeout|limit|count|status|id)s?"
@@ -89,6 +89,20 @@ class Name:
         )
 
 
+# From here on stand the alphabets in which people write words and hardly anyone a password.
+_OTHER_SCRIPTS: Final = "\u0370"
+# Secrets that a person thinks up for an application, and the words that say no more than that.
+_MADE_UP: Final = re.compile(
+    r"(?i)(?:jwt|session|cookie|app)[_.-]?secret(?:[_.-]?key)?$|secret[_.-]?key(?:[_.-]?base)?$"
+)
+_NAMED_AFTER: Final = re.compile(r"([a-z]{4,})[_-](?:password|passwd|pass|pwd|secret)")
+_SAID: Final = vocabulary(
+    """secret secrets token tokens auth access refresh session cookie password passphrase client user name value default string data
+    oauth jwt hmac signing encryption private public shared master admin root google github stripe slack test testing this that with some
+    strong secure safe new old current database redis postgres mysql mongo smtp mail email production development staging dev prod service
+    invalid wrong correct valid reset forgot confirm change enter input random long complex hashed encrypted plain plaintext generated
+    login update missing empty required super your very field header storage local config setting settings params"""
+)
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _WORDS_JOINED: Final = re.compile(r"[A-Za-z]+(?:[_.: -]+[A-Za-z]+)+[_.:]?|[A-Z]?[a-z]+(?:[A-Z][a-z]+)+")
 _CAPITAL: Final = re.compile(r"[A-Z][a-z]+")
@@ -100,10 +114,14 @@ _ROLE: Final = re.compile(
     r"(?i)(?:new|old|confirm|current|user|users|txt|input|reset|forgot|change|your|invalid|wrong|bad|no|show|hide|verify|repeat|enter|reenter|retype|has|is|get|set|update|with|the|plain|hashed|encrypted|raw|db|database|original|generate[d]?|valid|incorrect|missing|empty|login|sign|email|one|time|web|https?)+[_-]?(?:password|passwd|pwd|pass|passphrase|secret|token)s?"
 )
 _PATH: Final = re.compile(
-    r"(?:\.{0,2}|~|[A-Za-z]:)[/\\](?![^/\\]*$(?<=[=])).*|(?:https?|file|s3|arn|urn|data|git|ssh|classpath|vault|secretsmanager|ssm|projects|secret|op|kv)[:/].*|[\w./-]+\.(?:txt|json|pem|key|ya?ml|xml|properties|conf|cfg|ini|crt|cer|p12|pfx|jks|py|js|ts|java|go|rb|php|html?|css|md|sh|log|csv|env|db|sql|com|org|net|io)"
+    r"(?:\.{0,2}|~|[A-Za-z]:)[/\\](?![^/\\]*$(?<=[=])).*|(?:https?|file|s3|arn|urn|data|git|ssh|classpath|vault|secretsmanager|ssm|projects|secret|op|kv)[:/].*|[\w./-]+\.(?:txt|json|pem|key|ya?ml|xml|properties|conf|cfg|ini|crt|cer|p12|pfx|jks|pyc?|[jt]sx?|vue|java|class|kt|go|rb|rs|cs|php|html?|css|md|rst|sh|log|csv|env|db|sql|c|cc|cpp|h|hpp|l?o|com|org|net|io)"
+    # The scope of a signed request.
+    r"|[^/\s]+/\d{8}/[^/\s]+/[^/\s]+/\w+_request"
 )
 _INTERPOLATED: Final = re.compile(r"\$(?:[A-Za-z_{(]|\d(?!\w{0,3}\$))|@[a-z_]+$|-[a-z-]+$")
-_PATTERN: Final = re.compile(r":x:\d+:|^\^.*\$$|\[[^\]]*(?:A-Z|a-z|0-9)[^\]]*\]|\\[dws][+*{]|\(\?[=!:]|\.\*")
+_PATTERN: Final = re.compile(
+    r":x:\d+:|^\^.*\$$|\[[^\]]*(?:A-Z|a-z|0-9)[^\]]*\]|\\[dws][+*{]|\(\?[=!:]|\.\*|\b(?:required|nullable|sometimes)(?:_\w+(?::\w+)?)?\|"
+)
 _EXPRESSION: Final = re.compile(
     r"^[+,.)=&?|:;].*[+,.(=&?|:;]$|^[,).]|[?&][A-Za-z_]+=$|[(]$| \+ |['\"] ?\+|\+ ?['\"]|\w\(.*\)|=>|[{}]\s*$|;$|^\W*$|&&|\|\||(?:required|nullable|confirmed|min:\d+|max:\d+)\||\|(?:required|nullable|confirmed|min:|max:)|</?\w|\\n|\\t|%[0-9A-F]{2}%[0-9A-F]{2}"
 )
@@ -117,6 +135,10 @@ _SPACED: Final = re.compile(r"\s|^[+,.)]|[+(]$|\w\([\w\"'., ]*\)$|^\w+\(")
 _REQUEST: Final = re.compile(
     r"(?i)(?:client|request|change|next|page|continuation|output|input|idempotency|start|nonce|correlation|design|workspace|project|device|push)[_.-]?token"
 )
+# What stands between the place a value is in and its name: `users#password`, `Form.password`.
+_REFERS: Final = ("#", ".", "/", "::", "->")
+_VARIABLE: Final = re.compile(r"\$[a-z_]{3,}")
+_CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX: Final = re.compile(r"(?i)(?:0x)?[0-9a-f]{24,}")
 _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?[a-z%]{0,2}")
@@ -131,7 +153,14 @@ def is_secret_value(name: Name, value: str, *, quoted: bool, weak: bool) -> bool
         return False
     if len(value) < 3 or len(value) > 512 or is_placeholder(value) or _PATTERN.search(value):
         return False
-    if value.lower() == name.text.lower() or _INTERPOLATED.match(value) or _is_prose(value) or _PATH.fullmatch(value):
+    lower, called = value.lower(), re.split(r"[.$]", name.text)[-1].lower()
+    if (
+        lower in {called, name.text.lower()}
+        or (called and lower.rstrip("s").endswith(tuple(sign + called.rstrip("s") for sign in _REFERS)))
+        or _INTERPOLATED.match(value)
+        or _is_prose(value)
+        or _PATH.fullmatch(value)
+    ):
         return False
     if _EXPRESSION.search(value) and not (
         looks_random(value, least_length=24, least_bits=3.8) and not _SPACED.search(value)
@@ -140,25 +169,44 @@ def is_secret_value(name: Name, value: str, *, quoted: bool, weak: bool) -> bool
     if _CONNECTION.search(name.text):
         return _IN_CONNECTION.search(value) is not None
     if _IDENTIFIER.fullmatch(value) and _KEYWORD.search(value) and not any(char.isdigit() for char in value):
-        return (
-            not weak and _RUN_TOGETHER.fullmatch(value) is not None and name.password and _ROLE.fullmatch(value) is None
-        )
+        if name.password:
+            joined = _RUN_TOGETHER.fullmatch(value) is not None or (name.text.isupper() and _is_named_after(value))
+            return not weak and joined and _ROLE.fullmatch(value) is None
+        return not weak and _MADE_UP.search(name.text) is not None and _names_more(value)
     if name.password:
         return _is_password(value, quoted=quoted, weak=weak)
-    if name.secret and quoted and _is_own_secret(value, weak=weak):
+    if _VARIABLE.search(value) is not None and not looks_random(value, least_length=24, least_bits=3.8):
+        return False
+    if name.secret and (quoted or name.text.isupper()) and _is_own_secret(value, weak=weak):
         return True
     return _is_issued(name.text, value, sure=name.secret or name.token)
 
 
+def _is_named_after(value: str) -> bool:
+    """Whether a password is that of one thing and says so: ``acme_password``."""
+    named = _NAMED_AFTER.fullmatch(value)
+    return named is not None and named[1] not in _SAID
+
+
+def _names_more(value: str) -> bool:
+    """Whether a made-up phrase has a word besides those that name a secret."""
+    words = [word.lower() for word in _HUMP.split(value) if word]
+    return len(words) > 1 and any(len(word) > 3 and word not in _SAID for word in words)
+
+
 def _is_prose(value: str) -> bool:
     """Words for people: a label, a sentence, a text in another script."""
-    if not value.isascii() and (value.isalpha() or sum(1 for char in value if ord(char) > 127) * 3 >= len(value)):
+    if not value.isascii() and (
+        value.isalpha()
+        or any(char >= _OTHER_SCRIPTS for char in value)
+        or sum(char > "\x7f" for char in value) * 3 >= len(value)
+    ):
         return True
     if any(char.isspace() for char in value):
         if _APP_PASSWORD.fullmatch(value):
             return False
         words = value.split()
-        plain = sum(1 for word in words if _LETTERS.fullmatch(word.strip(".,:;!?()'\"")))
+        plain = sum(1 for word in words if word.strip(".,:;!?()'\"").isalpha())
         return plain * 2 >= len(words) or len(words) > 4
     return False
 
@@ -179,8 +227,10 @@ def _is_password(value: str, *, quoted: bool, weak: bool) -> bool:
 
 def _is_own_secret(value: str, *, weak: bool) -> bool:
     """A secret that a person made up: a phrase with digits or signs, or words that do not name a thing."""
-    if len(value) < 6 or " " in value or _NUMBER.fullmatch(value):
+    if len(value) < 6 or " " in value or value.strip("_") != value:
         return False
+    if _NUMBER.fullmatch(value):
+        return value.isdigit() and not weak
     if _CAPITAL.fullmatch(value) or _SHOUTED.fullmatch(value) or (_LETTERS.fullmatch(value) and value.islower()):
         return looks_issued(value) or looks_drawn(value)
     if _WORDS_JOINED.fullmatch(value):
@@ -190,8 +240,10 @@ def _is_own_secret(value: str, *, weak: bool) -> bool:
 
 def _is_issued(name: str, value: str, *, sure: bool) -> bool:
     """A token or key that a machine drew; ``sure`` where the name says so."""
-    if any(char.isspace() for char in value) or (
-        value.count("/") > 4 and not looks_random(value, least_length=40, least_bits=4.5)
+    if (
+        any(char.isspace() for char in value)
+        or _CONSTANT.fullmatch(value)
+        or (value.count("/") > 4 and not looks_random(value, least_length=40, least_bits=4.5))
     ):
         return False
     if _UUID.fullmatch(value):

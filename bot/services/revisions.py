@@ -34,7 +34,7 @@ class Revisions:
             return ()
         code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
         self.load_trees(run, code)
-        lines = self._lines_of(code.tree)(path) or []
+        lines = self._lines_of(run, code.tree)(path) or []
         if not 1 <= line <= len(lines) or not lines[line - 1].strip():
             return ()
         return (Citation(path=path, start_line=line, end_line=line, quote=lines[line - 1][:8_000]),)
@@ -47,7 +47,7 @@ class Revisions:
         A line that moved since its finding was raised is followed; a quote that is gone leaves the finding at its place.
         """
         self.load_trees(run, code)
-        lines_of = self._lines_of(code.tree)
+        lines_of = self._lines_of(run, code.tree)
         placed: list[FindingView] = []
         paths: dict[str, int] = {}
         for one in findings:
@@ -60,19 +60,20 @@ class Revisions:
     def proofs(self, run: r.Run, stage: Stage, subject: str, ledger: Ledger) -> Proofs:
         """Evidence is looked up in the very tree and document under review; older revisions by their own artifacts."""
         mine = {one.id: one for one in ledger.findings if one.stage == stage.name}
+        redact = self._redact(run)
         # In the order in which they were reviewed, so that a file can be followed through its names.
         seen = dict.fromkeys(one.revision for one in ledger.events if one.finding in mine and one.revision)
         if stage.drafting is Drafting.DOCUMENT:
-            lines = self._lines_of(self.desk.tree(run, self.desk.snapshot(run)))
+            lines = self._lines_of(run, self.desk.tree(run, self.desk.snapshot(run)))
             earlier = {one: self._plan_json(run, one) for one in seen if self._is_plan(run, one)}
-            return Proofs(lines, self._plan_json(run, subject), self._redact, dict.fromkeys(earlier, lines), earlier)
+            return Proofs(lines, self._plan_json(run, subject), redact, dict.fromkeys(earlier, lines), earlier)
         trees = {one: self._tree_of(run, one) for one in seen if not self._is_plan(run, one)}
         now = self._tree_of(run, subject)
         names: dict[str, str] = {}
         for before, after in pairwise((*trees.values(), now)):
-            names = first_names(names, self._renames(before, after))
-        earlier_lines = {one: self._lines_of(tree) for one, tree in trees.items()}
-        return Proofs(self._lines_of(now), None, self._redact, earlier_lines, {}, names)
+            names = first_names(names, self._renames(run, before, after))
+        earlier_lines = {one: self._lines_of(run, tree) for one, tree in trees.items()}
+        return Proofs(self._lines_of(run, now), None, redact, earlier_lines, {}, names)
 
     def _is_plan(self, run: r.Run, subject: str) -> bool:
         """People may settle a plan's finding while code is under review, and the other way round."""
@@ -83,11 +84,11 @@ class Revisions:
         self.load_trees(run, code)
         return code.tree
 
-    def _renames(self, before: str, after: str) -> dict[str, str]:
+    def _renames(self, run: r.Run, before: str, after: str) -> dict[str, str]:
         if before == after:
             return {}
         diff = self.desk.trees.diff(before, after)
-        old, new = self._lines_of(before), self._lines_of(after)
+        old, new = self._lines_of(run, before), self._lines_of(run, after)
         gone = {one.path: old(one.path) for one in diff if one.kind == "deleted" and not one.binary}
         added = {one.path: new(one.path) for one in diff if one.kind == "added" and not one.binary}
         if not gone or not added:
@@ -97,15 +98,17 @@ class Revisions:
             {path: lines for path, lines in added.items() if lines is not None},
         )
 
-    def _redact(self, text: str) -> str:
-        return veiled(self.desk.redactor.redact(text).text)
+    def _redact(self, run: r.Run) -> Callable[[str], str]:
+        """As the run's models are shown it, with the placeholders of this run."""
+        redactor = self.desk.redactor.of_run(run.id)
+        return lambda text: veiled(redactor.redact(text).text)
 
     def _plan_json(self, run: r.Run, subject: str) -> Any:
         found: dict[str, Any] = self.desk.load(run, subject)
         return found["plan"]
 
-    def _lines_of(self, tree: str) -> Callable[[str], list[str] | None]:
-        entries = self.desk.trees.entries(tree)
+    def _lines_of(self, run: r.Run, tree: str) -> Callable[[str], list[str] | None]:
+        entries, redact = self.desk.trees.entries(tree), self._redact(run)
 
         @lru_cache(maxsize=256)
         def lines(path: str) -> list[str] | None:
@@ -116,7 +119,7 @@ class Revisions:
             if data is None or b"\0" in data:
                 return None
             # Secrets span lines, so the file is redacted whole, as the model saw it.
-            return lines_in(self._redact(data.decode("utf-8", "surrogateescape")))
+            return lines_in(redact(data.decode("utf-8", "surrogateescape")))
 
         return lines
 

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("bot/services/",)
 GITHUB = ("bot/adapters/github_writer", "bot/adapters/github_reader")
 PATIENT = {"job_attempts": 500, "row_attempts": 500, "delivery_attempts": 500}
-FAULTS = (
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("POST /repos/*/issues/7/comments", {"status": 502, "after_effect": True, "times": 4}),
     ("PATCH /repos/*/issues/comments/*", {"status": 403, "retry_after": 3, "times": 4}),
     ("POST /repos/*/issues/7/reactions", {"status": 422, "times": 99}),
@@ -149,7 +149,8 @@ def _places_that_commit() -> set[str]:
     found = set()
     for path in sorted((ROOT / "bot/services").glob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
-        for owner in [tree, *(one for one in tree.body if isinstance(one, ast.ClassDef))]:
+        owners: list[ast.Module | ast.ClassDef] = [tree, *(one for one in tree.body if isinstance(one, ast.ClassDef))]
+        for owner in owners:
             for function in (one for one in owner.body if isinstance(one, ast.FunctionDef)):
                 if ".storage.begin()" in ast.unparse(function):
                     name = f"{owner.name}.{function.name}" if isinstance(owner, ast.ClassDef) else function.name

@@ -12,6 +12,7 @@ from workers.sandbox import watch
 from workers.sandbox.box import Limits, Ran, Sandbox
 from workers.sandbox.errors import SandboxError
 from workers.sandbox.growth import measure
+from workers.sandbox.layers import Layer
 from workers.sandbox.toolchain import Toolchain
 from workers.sandbox.workspaces import changes
 
@@ -53,6 +54,28 @@ print("all of them")
     ran = written(sandbox, tmp_path, code, Limits(wall_s=60, tree_files=1_000))
     assert (ran.exit_code, ran.output) == (137, b"")
     assert ran.note == "killed: its tree holds more than 1000 files"
+
+
+def test_what_setup_installs_is_bounded_as_the_tree_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    for name in ("tree", "layer", "captured"):
+        (tmp_path / name).mkdir()
+    code = """
+import time
+for number in range(300):
+    with open(f"/layer/f{number}", "wb") as file: file.write(bytes(1 << 20))
+    time.sleep(0.01)
+print("all of it")
+"""
+    ran = sandbox.run_argv(
+        ("python", "-c", code),
+        tree=tmp_path / "tree",
+        writable=True,
+        layer=Layer(tmp_path / "layer", tmp_path / "captured", (), None),
+        layer_writable=True,
+        limits=Limits(wall_s=60, tree_bytes=16 << 20),
+    )
+    assert (ran.exit_code, ran.output) == (137, b"")
+    assert ran.note == "killed: what it installs takes more than 16 MiB of disk"
 
 
 def test_files_without_a_name_count(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -109,6 +132,7 @@ def test_a_full_disk_ends_the_command_with_its_reason(tmp_path: Path) -> None:
     program = f"""
 import subprocess
 from pathlib import Path
+from workers.sandbox import watch
 from workers.sandbox.box import Limits, Sandbox
 from workers.sandbox.toolchain import Toolchain
 from workers.sandbox.workspaces import changes
@@ -116,16 +140,20 @@ scratch, tree = Path({str(tmp_path)!r}) / "scratch", Path({str(tmp_path)!r}) / "
 tree.mkdir()
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", tree], check=True)
 sandbox = Sandbox(toolchain=Toolchain.build(scratch), scratch=scratch)
-ran = sandbox.run("head -c 20000000 /dev/zero > full; echo $?; sleep 30", tree=tree, writable=True, limits=Limits(wall_s=60))
+floor, watch.DISK_FLOOR_BYTES = watch.DISK_FLOOR_BYTES, 0
+filled = sandbox.run("head -c 20000000 /dev/zero > full", tree=tree, writable=True, limits=Limits(wall_s=60))
+watch.DISK_FLOOR_BYTES = floor
+ran = sandbox.run("sleep 30; echo alive", tree=tree, writable=True, limits=Limits(wall_s=60))
 print(ran.exit_code, ran.note)
-print(ran.output.decode())
+print(filled.exit_code, (filled.output + ran.output).decode())
 print([len(change.content) for change in changes({{}}, tree)])
 """
     argv = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", program]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True, timeout=100)
     lines = done.stdout.splitlines()
     assert lines[0] == "137 killed: less than 512 MiB are free on the disk of its tree"
-    assert "No space left on device" in done.stdout
+    assert lines[1].startswith("1 ")
+    assert "No space left on device" in lines[1]
     assert lines[-1].startswith("[8")
 
 
@@ -134,6 +162,28 @@ def test_what_little_is_free_stays_free(sandbox: Sandbox, tmp_path: Path, monkey
     ran = sandbox.run("sleep 30; echo alive", tree=tmp_path, writable=False, limits=Limits(wall_s=60))
     assert (ran.exit_code, ran.output) == (137, b"")
     assert "are free on the disk of its tree" in ran.note
+
+
+def test_what_little_memory_is_left_stays(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What sockets hold is the kernel's, and counts for no process."""
+    left = watch.available_memory()
+    monkeypatch.setattr(watch, "MEMORY_FLOOR_BYTES", left - (256 << 20))
+    code = """
+import socket, time
+held = []
+for number in range(3_000):
+    held.append(socket.socketpair())
+    for one in held[-1]:
+        one.setblocking(False)
+        try:
+            while one.send(bytes(1 << 20)): pass
+        except BlockingIOError: pass
+time.sleep(30)
+print("alive")
+"""
+    ran = written(sandbox, tmp_path, code, Limits(wall_s=60))
+    assert (ran.exit_code, ran.output) == (137, b"")
+    assert "of memory are left on its machine" in ran.note
 
 
 def test_output_is_kept_byte_for_byte(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import socket
 import ssl
@@ -22,6 +23,7 @@ from tests.security.escape_probes import DOOR
 from workers.sandbox import egress as egress_module
 from workers.sandbox.box import Limits, Sandbox
 from workers.sandbox.egress import EgressDecision, EgressProxy, resolve_name
+from workers.sandbox.egress_http import checked_request
 from workers.sandbox.toolchain import Toolchain
 
 MINUTE = Limits(wall_s=60)
@@ -49,7 +51,7 @@ class Case:
     port: int | str = PORT
     line: str = ""
     token: str = "own"
-    hello: str = "78"
+    hello: str = b"x\n".hex()
 
     @property
     def request(self) -> list[str]:
@@ -124,6 +126,36 @@ GREETINGS = {
     "another-name-on-another-port": (PORT, client_hello("evil.example.org")),
     "no-name-on-another-port": (PORT, client_hello(None)),
     "name-and-dot-on-another-port": (PORT, client_hello("evil.ok.example.com")),
+}  # fmt: skip
+
+
+def plain(*lines: str, then: str = "") -> str:
+    return ("\r\n".join((*lines, "", "")) + then).encode("latin-1").hex()
+
+
+HOST, GET = "Host: ok.example.com", "GET / HTTP/1.1"
+REQUESTS_INSIDE = {
+    "another-host": plain(GET, "Host: evil.example"),
+    "another-port": plain(GET, "Host: ok.example.com:81"),
+    "name-below": plain(GET, "Host: x.ok.example.com"),
+    "trailing-dot": plain(GET, "Host: ok.example.com."),
+    "userinfo": plain(GET, "Host: ok.example.com@evil.example"),
+    "no-host": plain(GET),
+    "two-hosts": plain(GET, HOST, "Host: evil.example"),
+    "two-equal-hosts": plain(GET, HOST, HOST),
+    "folded": plain(GET, HOST, " .evil.example"),
+    "space-before-colon": plain(GET, HOST, "Host : evil.example"),
+    "bare-return": plain(GET, "X: y\rHost: evil.example", HOST),
+    "nul": plain(GET, "Host: ok.example.com\0.evil.example"),
+    "absolute-target": plain("GET http://evil.example/ HTTP/1.1", HOST),
+    "tunnel-in-tunnel": plain("CONNECT evil.example:443 HTTP/1.1", HOST),
+    "no-version": plain("GET /", "Host: evil.example"),
+    "version-2": plain("PRI * HTTP/2.0", "", "SM"),
+    "lower-case": plain("get / http/1.1", "Host: evil.example"),
+    "empty-line-first": plain("", GET, "Host: evil.example"),
+    "space-first": plain(f" {GET}", "Host: evil.example"),
+    "bare-line-feeds": f"{GET}\nHost: evil.example\n\n".encode().hex(),
+    "own-method": plain("x / HTTP/1.1", "Host: evil.example"),
 }  # fmt: skip
 
 
@@ -280,6 +312,42 @@ def test_the_tls_name_is_the_connected_one_on_every_port(greetings: Told, name: 
     assert not greetings.decided[name].allowed
     assert "TLS" in greetings.decided[name].reason
     assert (greetings.control[name], greetings.met["good"]) == (OPEN, OPEN)
+
+
+@pytest.fixture(scope="module")
+def requests_inside(outside: Outside) -> Told:
+    """The control asks for the host that was connected to, as clients spell it."""
+    cases = [Case(name, "HTTP", hello=hello) for name, hello in REQUESTS_INSIDE.items()]
+    hosts = itertools.cycle((HOST, f"HOST:ok.EXAMPLE.com:{PORT} "))
+    right = [Case(case.name, "", hello=plain(GET, next(hosts), "Accept: */*")) for case in cases]
+    proxy = outside.proxy([f"ok.example.com:{PORT}"])
+    control = outside.ask(proxy, right)
+    outside.decisions.clear()
+    return told(outside, proxy, cases, control)
+
+
+@pytest.mark.parametrize("name", REQUESTS_INSIDE)
+def test_the_host_of_plain_http_is_the_connected_one(requests_inside: Told, name: str) -> None:
+    assert requests_inside.met[name] == "shut"
+    assert not requests_inside.decided[name].allowed
+    assert "HTTP" in requests_inside.decided[name].reason
+    assert (requests_inside.control[name], requests_inside.met["good"]) == (OPEN, OPEN)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"*1\r\n$4\r\nPING\r\n", b"\0\0\0\x08\x04\xd2\x16\x2f", b"003agit-upload-pack /p\0host=x\0", b"SSH-2.0-x\r\n"],
+)
+def test_what_is_no_http_is_passed_on_as_it_is(said: bytes) -> None:
+    assert checked_request(said, "ok.example.com", PORT) == said
+
+
+def test_a_request_is_read_in_pieces_and_no_other_follows_it() -> None:
+    head = "POST /a HTTP/1.1\r\nConnection: keep-alive, X\r\nHost: ok.example.com\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\n"
+    whole = f"{head}body".encode()
+    assert [checked_request(whole[:cut], "ok.example.com", PORT) for cut in range(len(head))] == [None] * len(head)
+    sent = b"POST /a HTTP/1.1\r\nHost: ok.example.com\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody"
+    assert checked_request(whole, "ok.example.com", PORT) == sent
 
 
 URL = f"http://ok.example.com:{PORT}/"

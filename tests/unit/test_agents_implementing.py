@@ -88,7 +88,7 @@ def test_edits_that_cannot_be_made_are_explained(tmp_path: Path, sandbox: Sandbo
     secret = "AKIA" + "QYLPMN5HHHFPZAM2"
     files = {**CALC, "conf.py": f"key = '{secret}'\nmode = 1\n"}
     with world(tmp_path, sandbox, files=files) as here:
-        shown = here.desk.redactor.redact(secret).text
+        shown = here.desk.redactor.of_run("R1").redact(secret).text
         here.model.turns = [
             [
                 use("edit_file", path="calc.py", old="return a - b", new="x"),

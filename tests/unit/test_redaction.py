@@ -375,3 +375,24 @@ def test_every_text_of_a_value_is_redacted_also_in_logs(capfd: pytest.CaptureFix
     said = capfd.readouterr().err
     assert "something_happened" in said
     assert held not in said
+
+
+def test_placeholders_are_a_runs_own() -> None:
+    plain = Redactor({"model-key": "held-value-of-the-model-key"})
+    one, other = plain.of_run("r1"), plain.of_run("r2")
+    text = "key = held-value-of-the-model-key"
+    shown = [redactor.redact(text).text for redactor in (plain, one, other)]
+    assert len(set(shown)) == 3
+    assert shown[1] == plain.of_run("r1").redact(text).text
+    for redactor in (plain, one, other):
+        for already in shown:
+            assert redactor.redact(already).text == already
+    assert [one.placeholders(already) for already in shown] == [0, 1, 0]
+    assert [plain.placeholders(already) for already in shown] == [1, 0, 0]
+
+
+def test_nothing_hides_behind_the_tag_of_a_made_up_placeholder() -> None:
+    held = "held-value-of-the-model-key"
+    redactor = Redactor({"model-key": held}).of_run("r1")
+    for inside in (held, f"3f2a:{held}", f"3f2a:{held[:8]}"):
+        assert held not in redactor.redact(f"[secret:model-key:{inside}] {held}").text

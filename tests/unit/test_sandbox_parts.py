@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +17,19 @@ import pytest
 from bot.cli import doctor
 from bot.domain.paths import matches_any
 from bot.settings import Process, from_environment
+from tests.unit.test_agents_implementing import step_job
 from tests.unit.test_agents_world import sandbox, world
-from workers.sandbox import counter, holding
+from workers.agents.room import open_room
+from workers.sandbox import counter, growth, holding, watch
 from workers.sandbox.box import Sandbox
 from workers.sandbox.counter import counted
+from workers.sandbox.errors import SandboxUnavailable, UnsafePath
+from workers.sandbox.growth import Growth, measure
 from workers.sandbox.holding import Places
 from workers.sandbox.masks import HELD, HOLD_ALL, Protection, _may_be_held, mounts
+from workers.sandbox.skeleton import Claimed
 from workers.sandbox.watch import Limits
+from workers.sandbox.workspaces import changes
 
 __all__ = ["sandbox"]
 
@@ -110,7 +120,7 @@ def test_places_come_and_go_and_leave_nothing(tmp_path: Path, monkeypatch: pytes
     tree.mkdir()
     (tree / "AGENTS.md").write_text("be kind\n")
     (tree / "node_modules").mkdir()
-    places = Places(tmp_path)
+    places = Places(tmp_path / "places")
     for _ in range(3):
         with places.held(tree, ("node_modules",), HOLD_ALL) as held:
             assert {".git", "CLAUDE.md", ".claude"} <= set(held.taken)
@@ -180,11 +190,133 @@ def test_a_folder_that_a_command_closed_is_cleared_all_the_same(tmp_path: Path) 
     assert list(inner.iterdir()) == []
 
 
+@pytest.fixture
+def ordinary(tmp_path: Path) -> Iterator[Path]:
+    """A directory in which this thread is refused what any owner is: without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+    libc = ctypes.CDLL(None)
+    header, before = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, before) == 0
+    effective, *others = before
+    assert libc.capset(header, (ctypes.c_uint32 * 6)(effective & ~0b110, *others)) == 0
+    yield tmp_path
+    assert libc.capset(header, before) == 0
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o444, 0o000])
+def test_a_tree_that_a_command_closed_is_opened_again(ordinary: Path, mode: int) -> None:
+    tree = ordinary / "tree"
+    inner = tree / "inner"
+    inner.mkdir(parents=True)
+    (inner / "AGENTS.md").symlink_to("kept")
+    places = Places(ordinary / "places")
+    for _ in range(2):
+        with places.held(tree, (), HOLD_ALL) as held:
+            (inner / "GEMINI.md").symlink_to("made")
+            inner.chmod(mode)
+            tree.chmod(mode)
+        assert held.undone == ["inner/GEMINI.md"]
+        assert sorted(str(path.relative_to(tree)) for path in tree.rglob("*")) == ["inner", "inner/AGENTS.md"]
+
+
+def test_what_a_killed_worker_left_in_a_tree_is_no_change(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    left = [".git", *HOLD_ALL.taken(tree)]
+    for name in left:
+        (tree / name).mkdir(parents=True)
+    with pytest.raises(UnsafePath, match=r"is like \.git"):
+        changes({}, tree)
+    with Places(tmp_path / "places").held(tree, (), HOLD_ALL) as held:
+        (tree / "code.py").touch()
+    assert held.undone == []
+    assert [change.path for change in changes({}, tree)] == ["code.py"]
+
+
+@dataclass
+class Disk:
+    """Free blocks of a byte and free files, as `statvfs` says."""
+
+    f_bavail: int = 1_000
+    f_favail: int = 1_000
+    f_frsize: int = 1
+
+
+def test_who_hides_something_again_and_again_is_charged_for_what_the_disk_lost(
+    ordinary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = ordinary / "inner"
+    inner.mkdir()
+    disk = Disk()
+    monkeypatch.setattr(os, "statvfs", lambda _: replace(disk))
+    monkeypatch.setattr(growth, "_REST", 0)
+    growing = Growth(ordinary, Limits(tree_bytes=100_000, tree_files=100), "its place")
+    said = []
+    for mode in (0o300, 0o300, 0o700, 0o300, 0o300, 0o300):
+        disk.f_favail -= 50
+        inner.chmod(mode)
+        assert measure(ordinary, Limits()).hidden is (mode == 0o300)
+        said.append(growing.excess(os.getpid()))
+    assert said == ["", "", "", "", "", "killed: its place holds more than 100 files"]
+
+
+def test_a_place_where_nothing_may_be_executed_is_said(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    flagged = [*os.statvfs("/")]
+    flagged[8] |= os.ST_NOEXEC
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(flagged))
+    with pytest.raises(SandboxUnavailable, match="is mounted noexec, and programs are built there; set CONDUCTOR_DATA"):
+        sandbox.probe()
+
+
+def test_memory_is_what_the_machine_or_its_container_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = tmp_path / "meminfo"
+    machine.write_text("MemTotal: 900 kB\nMemAvailable: 500 kB\nSwapFree: 20 kB\nHugePages_Total: 0\n")
+    monkeypatch.setattr(watch, "_MEMORY_OF_MACHINE", machine)
+    monkeypatch.setattr(watch, "_OWN_CGROUP", tmp_path)
+    assert watch.available_memory() == 520 << 10
+    (tmp_path / "memory.current").write_text("350000\n")
+    (tmp_path / "memory.stat").write_text("active_file 1\ninactive_file 20\nshmem 7\nslab_reclaimable 300\n")
+    for most, left in (("max", 520 << 10), ("400000", 50_321), ("900000000", 520 << 10)):
+        (tmp_path / "memory.max").write_text(f"{most}\n")
+        assert watch.available_memory() == left
+
+
+def test_a_workspace_that_a_killed_worker_left_is_gone_and_one_in_use_is_not(tmp_path: Path, sandbox: Sandbox) -> None:
+    with world(tmp_path, sandbox) as here:
+        left = here.desk.workroom / "job-1" / "tree" / ".git"
+        left.mkdir(parents=True)
+        job = step_job(here)
+        with open_room(here.desk, job) as first, open_room(here.desk, job) as second:
+            assert not left.exists()
+            assert first.place.is_dir()
+            assert first.place != second.place
+
+
 def test_directories_of_ended_processes_are_swept(tmp_path: Path, sandbox: Sandbox) -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    for name in (f"root-{ended.pid}-a", f"places-{ended.pid}-a", f"root-{os.getppid()}-a", "toolchain-1-2", "empty"):
-        (tmp_path / name / "inner").mkdir(parents=True)
+    program = f"""
+import time
+from pathlib import Path
+from workers.sandbox.skeleton import Claimed
+one = Claimed(Path({str(tmp_path)!r}))
+(one.path / "root" / "etc").mkdir(parents=True)
+print(one.path.name, flush=True)
+time.sleep(600)
+"""
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen([sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        its = other.stdout.readline().strip()
+        for name in ("toolchain-1-2", "empty"):
+            (tmp_path / name / "inner").mkdir(parents=True)
+        first = Claimed(tmp_path)
+        second = Claimed(tmp_path)
+        assert {its, first.path.name, second.path.name} <= {path.name for path in tmp_path.iterdir()}
+        other.kill()
+    (first.path / "root").mkdir()
+    of_another_kind = Claimed(tmp_path, "job").path
+    gone = first.path
+    del first
     Sandbox(toolchain=sandbox.toolchain, scratch=tmp_path)
-    kept = {path.name for path in tmp_path.iterdir() if f"-{os.getpid()}-" not in path.name}
-    assert kept == {f"root-{os.getppid()}-a", "toolchain-1-2", "empty"}
+    kept = {path.name for path in tmp_path.iterdir()} - {its, gone.name}
+    assert not (tmp_path / its).exists()
+    assert not gone.exists()
+    assert {second.path.name, of_another_kind.name} <= kept
+    assert {"toolchain-1-2", "empty", "sandbox.lock"} <= kept

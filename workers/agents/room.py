@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,8 +27,11 @@ from workers.sandbox.box import Limits, Sandbox
 from workers.sandbox.egress import EgressDecision, EgressProxy
 from workers.sandbox.errors import SetupFailed
 from workers.sandbox.layers import Layer, LayerKey
+from workers.sandbox.skeleton import Claimed
 from workers.sandbox.trees import remove_tree
 
+MOST_DECISIONS: Final = 1000
+"""So many answers of the proxy are recorded one by one: a program that asks in a loop fills no database."""
 CARRIED: Final = "A planted secret turned up outside its sandbox"
 
 
@@ -200,20 +202,48 @@ class Room:
             self._record(decided, canary)
 
     def _record(self, decided: list[EgressDecision], canary: Canary) -> None:
-        """Where setup wanted to connect, and what was said to it. A planted secret in a host's name ends the run."""
+        """Where setup wanted to connect, and what was said to it. A planted secret in a host's name ends the run.
+
+        Each is a tool call without a model; their numbers are below those of the models' calls, and go down.
+        """
+        at, rest = self.desk.clock.now(), len(decided) - MOST_DECISIONS
+        shown = decided[:MOST_DECISIONS]
+        if rest > 0:
+            shown.append(EgressDecision("", 0, allowed=False, rule="", reason=f"{rest} more were asked for"))
         with self.desk.storage.begin() as tx:
-            for one in decided:
-                body = {
-                    "host": one.host[:300],
-                    "port": one.port,
-                    "allowed": one.allowed,
-                    "rule": one.rule,
-                    "reason": one.reason[:300],
-                }
-                tx.journal.audit(at=self.desk.clock.now(), kind="egress", subject=self.run.id, body=body)
+            earlier = (one.seq for one in tx.journal.tool_calls(self.run.id) if one.job_id == self.job.id)
+            first = min([0, *earlier]) - 1
+            for number, one in enumerate(shown):
+                call = self._egress_call(one, first - number, at)
+                tx.journal.add_tool_call(call)
+                body = {**call.input, "call": call.seq, "allowed": one.allowed, "rule": one.rule, "reason": call.output}
+                tx.journal.audit(at=at, kind="egress", subject=self.run.id, body=body)
         carried = next((one for one in decided if canary.stands_in_name(one.host)), None)
         if carried is not None:
             raise self.halt("a connection that setup asked for", port=carried.port, allowed=carried.allowed)
+
+    def _egress_call(self, one: EgressDecision, seq: int, at: int) -> r.ToolCall:
+        host, job = one.host[:300], self.job
+        named = self.redact(host if host.isprintable() else ascii(host))
+        reason = self.redact(one.reason[:300])
+        return r.ToolCall(
+            run_id=self.run.id,
+            job_id=job.id,
+            seq=seq,
+            role=job.role,
+            round=job.round,
+            step=job.step,
+            tool="egress",
+            input={"host": named, "port": one.port},
+            output=reason,
+            output_sha256=sha256_of(reason.encode()),
+            decision="allow" if one.allowed else "deny",
+            rule=one.rule or "sandbox.egress",
+            exit_code=None,
+            raw_tokens=0,
+            compressed_tokens=0,
+            at=at,
+        )
 
 
 @contextmanager
@@ -231,10 +261,10 @@ def open_room(desk: AgentDesk, job: r.Job) -> Iterator[Room]:
         raise SandboxUnavailable(
             "bubblewrap is not installed, and no command runs without it: install the package `bubblewrap`."
         )
-    desk.workroom.mkdir(parents=True, exist_ok=True)
     setup = _layer_key(job, run, snapshot, sandbox).digest() if snapshot.config.setup else ""
     canary = Canary.of(job.id, setup)
-    place = Path(tempfile.mkdtemp(prefix=f"job-{job.id}-", dir=desk.workroom))
+    claimed = Claimed(desk.workroom, "job")  # and whatever a killed worker left there is gone
+    place = claimed.path
     key = f"{job.installation_id}-{snapshot.base_tree}"
     try:
         with desk.base_trees.lease(key, lambda into: desk.trees.unpack(snapshot.base_tree, into)) as base:
@@ -248,7 +278,7 @@ def open_room(desk: AgentDesk, job: r.Job) -> Iterator[Room]:
                 place=place,
                 deadline=started + int(desk.limits.job_s * 1000),
                 canary=canary,
-                redactor=desk.redactor.holding(canary.held),
+                redactor=desk.redactor.holding(canary.held).of_run(run.id),
             )
     finally:
         remove_tree(place)

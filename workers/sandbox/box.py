@@ -19,10 +19,11 @@ from workers.sandbox.capture import Outcome, Running
 from workers.sandbox.counter import counted, counters_usable
 from workers.sandbox.egress import PORT_INSIDE, EgressSocket
 from workers.sandbox.errors import SandboxError, SandboxUnavailable
+from workers.sandbox.growth import Growth
 from workers.sandbox.holding import Held, Places, workspace_mounts
 from workers.sandbox.layers import LAYER_INSIDE, Layer, layer_environment
 from workers.sandbox.masks import HOLD_ALL, Protection, undone_sentence
-from workers.sandbox.skeleton import HOME, UID, WORKSPACE, Skeleton, sweep
+from workers.sandbox.skeleton import HOME, UID, WORKSPACE, Claimed, Skeleton
 from workers.sandbox.toolchain import INSIDE, Toolchain
 from workers.sandbox.watch import DEFAULT_LIMITS, Cgroup, Limits
 
@@ -74,12 +75,12 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """What a run is held to; `started` in seconds of the monotonic clock."""
+    """What a run is held to; `started` in seconds of the monotonic clock, `growing` what it can write into."""
 
     tree: Path
     limits: Limits
     started: float
-    writable: bool
+    growing: tuple[Growth, ...]
 
 
 class Sandbox:
@@ -94,14 +95,19 @@ class Sandbox:
         self.cgroup = cgroup
         self._filter = seccomp.program()
         self._scratch = scratch
-        sweep(scratch)
-        self._skeleton = Skeleton(scratch, toolchain)
-        self._places = Places(scratch)
+        own = Claimed(scratch)
+        self._own = own
+        self._skeleton = Skeleton(own.path / "root", toolchain)
+        self._places = Places(own.path / "places")
 
     def probe(self) -> None:
         """Start a real sandbox, and raise `SandboxUnavailable` with the mend when this machine does not let us."""
         if not Path("/proc/thread-self/children").exists():
             raise SandboxUnavailable("/proc shows no children of processes; run a kernel with CONFIG_PROC_CHILDREN")
+        if os.statvfs(self._scratch).f_flag & os.ST_NOEXEC:
+            raise SandboxUnavailable(
+                f"the disk of {self._scratch} is mounted noexec, and programs are built there; set CONDUCTOR_DATA to a directory on another"
+            )
         empty = self._scratch / "empty"
         empty.mkdir(exist_ok=True)
         ran = self.run("id -u", tree=empty, writable=False, limits=Limits(wall_s=30))
@@ -171,7 +177,10 @@ class Sandbox:
             arguments += workspace_mounts(tree, layer, held, writable=writable)
             arguments += self._environment(layer, egress, env)
             arguments += ("--chdir", _inside(cwd))
-            outcome = self._watched(arguments, argv, egress, _Watch(tree, limits, started, writable=writable))
+            growing = [Growth(tree, limits)] if writable else []
+            if layer is not None and layer_writable:
+                growing.append(Growth(layer.path, limits, "what it installs"))
+            outcome = self._watched(arguments, argv, egress, _Watch(tree, limits, started, tuple(growing)))
         return Ran(
             exit_code=outcome.exit_code,
             output=outcome.output,
@@ -200,7 +209,7 @@ class Sandbox:
             return running.finish(
                 watch.limits,
                 tree=watch.tree,
-                grows=watch.writable,
+                growing=watch.growing,
                 group=group,
                 deadline=watch.started + watch.limits.wall_s,
             )

@@ -142,9 +142,9 @@ class Running:
             self._process.kill()
 
     def finish(
-        self, limits: Limits, *, tree: Path, group: Cgroup | None, deadline: float, grows: bool = False
+        self, limits: Limits, *, tree: Path, group: Cgroup | None, deadline: float, growing: Sequence[Growth] = ()
     ) -> Outcome:
-        """Set the limits, let the command run, and watch it until it is over; `grows`: whether it can write into `tree`.
+        """Set the limits, let the command run, and watch it until it is over; `growing`: what it can write into.
 
         Raises `SandboxUnavailable` when bubblewrap did not get as far as the command.
         """
@@ -155,8 +155,7 @@ class Running:
         if group is not None:
             group.add(self._init_pid)
         os.write(self._gate, b"1")
-        growth = Growth(tree, limits) if grows else None
-        note, timed_out = self._follow(limits, output, tree, deadline, growth)
+        note, timed_out = self._follow(limits, output, tree, deadline, growing)
         self._kill()
         self._process.wait()
         self._drain(output)
@@ -196,7 +195,7 @@ class Running:
         return None
 
     def _follow(
-        self, limits: Limits, output: Output, tree: Path, deadline: float, growth: Growth | None
+        self, limits: Limits, output: Output, tree: Path, deadline: float, growing: Sequence[Growth]
     ) -> tuple[str, bool]:
         """Read output until bubblewrap is over, the time is up, or the tree of processes exceeds its limits."""
         ended = os.pidfd_open(self._process.pid)
@@ -211,10 +210,9 @@ class Running:
                         return f"killed: still running after {limits.wall_s:g} s", True
                     if now >= next_look:
                         exceeded = excess(self._init_pid, limits, tree)
-                        if not exceeded and growth is not None:
-                            exceeded = growth.excess(self._init_pid)
-                        if exceeded:
-                            return exceeded, False
+                        found = (exceeded, *(growth.excess(self._init_pid) for growth in growing))
+                        if any(found):
+                            return next(filter(None, found)), False
                         next_look = time.monotonic() + _TICK_S
                     ready = {key.fd for key, _ in waiting.select(max(min(next_look, deadline) - now, 0))}
                     if self._output_fd in ready:

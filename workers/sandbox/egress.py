@@ -15,10 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from workers.sandbox.egress_http import checked_request
 from workers.sandbox.egress_rules import (
     TLS_FIRST_BYTE,
     TLS_PORT,
@@ -300,36 +302,26 @@ class EgressSocket:
     def _read_greeting(
         self, client: socket.socket, upstream: socket.socket, host: str, port: int, rule: str
     ) -> bytes | None:
-        """A TLS greeting must name the very host that was allowed, on any port; None when it does not.
+        """What is sent on first: a TLS greeting, or a request of plain HTTP, must name the very host that was allowed.
 
-        On port 443 there must be one. Elsewhere the first byte tells: no other protocol begins with a handshake record, and
-        a server that speaks first speaks no TLS.
+        None when it does not. On port 443 there must be a greeting. Elsewhere the first byte tells: no other protocol begins
+        with a handshake record, and a server that speaks first speaks neither.
         """
         data = b""
-        if port != TLS_PORT:
-            try:
-                data = _first_bytes(client, upstream)
-            except TimeoutError:
-                self._proxy.refuse(host, port, f"nothing was said for {_IDLE_S:g} s", rule)
-                return None
-            if data[:1] != TLS_FIRST_BYTE:
-                return data
-        deadline = time.monotonic() + _PATIENCE_S
+        check: Callable[[bytes], bytes | None] = partial(_checked_greeting, host=host)
         try:
-            while (length := greeting_length(data)) is None:
-                chunk = client.recv(_CHUNK) if len(data) < _GREETING_LIMIT and time.monotonic() < deadline else b""
-                if not chunk:
-                    self._proxy.refuse(host, port, "the TLS greeting is not complete", rule)
-                    return None
-                data += chunk
-            name = greeted_name(data[:length])
+            if port != TLS_PORT:
+                data = _first_bytes(client, upstream)
+                if not data:
+                    return data
+                if data[:1] != TLS_FIRST_BYTE:
+                    check = partial(checked_request, host=host, port=port)
+            return _read_until(client, data, check)
         except ValueError as error:
             self._proxy.refuse(host, port, str(error), rule)
-            return None
-        if name != host:
-            self._proxy.refuse(host, port, f"the TLS greeting names {name[:300]!r}", rule)
-            return None
-        return data
+        except OSError as error:
+            self._proxy.refuse(host, port, f"the connection ended before anything was said: {error}", rule)
+        return None
 
     def _copy_both(self, client: socket.socket, upstream: socket.socket) -> None:
         for held in (client, upstream):
@@ -338,6 +330,28 @@ class EgressSocket:
         back.start()
         _copy(client, upstream)
         back.join()
+
+
+def _checked_greeting(data: bytes, host: str) -> bytes | None:
+    """The ClientHello at the start of `data`, with what follows it; None while it is not complete. Raises `ValueError`."""
+    length = greeting_length(data)
+    if length is None:
+        return None
+    name = greeted_name(data[:length])
+    if name != host:
+        raise ValueError(f"the TLS greeting names {name[:300]!r}")
+    return data
+
+
+def _read_until(client: socket.socket, data: bytes, check: Callable[[bytes], bytes | None]) -> bytes:
+    """Read until `check` can tell; raises what it raises, `ValueError` when that never comes, `TimeoutError`."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while (checked := check(data)) is None:
+        chunk = client.recv(_CHUNK) if len(data) < _GREETING_LIMIT and time.monotonic() < deadline else b""
+        if not chunk:
+            raise ValueError("the TLS greeting or the HTTP request is not complete")
+        data += chunk
+    return checked
 
 
 def _first_bytes(client: socket.socket, upstream: socket.socket) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +21,22 @@ _EVERY_S: Final = 5.0
 _REST: Final = 20
 """The tree is not measured more than a twentieth of the time, nor a fourth of it when the disk fills."""
 _SHARE: Final = 8
+_HIDDEN_AGAIN: Final = 3
+"""So many times in a row."""
 _BLOCK: Final = 512
 
 
 @dataclass(slots=True)
 class Measured:
-    """What a tree holds: bytes of disk, and files of any kind. `too_deep`: some lie deeper than a tree may."""
+    """What a tree holds: bytes of disk, and files of any kind.
+
+    `too_deep`: some lie deeper than a tree may. `hidden`: a folder or a process could not be looked into.
+    """
 
     bytes: int = 0
     files: int = 0
     too_deep: bool = False
+    hidden: bool = False
     _seen: set[int] = field(default_factory=set)
 
     def count(self, status: os.stat_result) -> None:
@@ -47,11 +52,13 @@ class Measured:
 class Growth:
     """Watches one tree while one command runs."""
 
-    def __init__(self, tree: Path, limits: Limits) -> None:
-        """Remember what is free now."""
+    def __init__(self, tree: Path, limits: Limits, name: str = "its tree") -> None:
+        """Remember what is free now; `name` is what the tree is called in a sentence."""
         self._tree = tree
         self._limits = limits
-        self._disk = os.statvfs(tree)
+        self._name = name
+        self._first = self._disk = os.statvfs(tree)
+        self._hidden = 0
         self._next = time.monotonic() + _EVERY_S
         self._rested = 0.0
 
@@ -62,13 +69,23 @@ class Growth:
             return ""
         self._disk = os.statvfs(self._tree)
         measured = measure(self._tree, self._limits)
-        device = self._tree.stat().st_dev
-        for status in _unlinked(top, device):
-            measured.count(status)
+        _count_unlinked(top, self._tree.stat().st_dev, measured)
+        self._charge_hidden(measured)
         cost = time.monotonic() - now
         self._rested = now + cost * _REST / 5
         self._next = now + max(_EVERY_S, cost * _REST)
-        return _sentence(measured, self._limits)
+        return _sentence(measured, self._limits, self._name)
+
+    def _charge_hidden(self, measured: Measured) -> None:
+        """Whoever hides something again and again is charged for all that the disk lost.
+
+        Once is nothing: folders come and go while a project is built.
+        """
+        self._hidden = self._hidden + 1 if measured.hidden else 0
+        if self._hidden >= _HIDDEN_AGAIN:
+            lost = self._first.f_bavail - self._disk.f_bavail
+            measured.bytes = max(measured.bytes, lost * self._disk.f_frsize)
+            measured.files = max(measured.files, self._first.f_favail - self._disk.f_favail)
 
     def _dropped(self) -> bool:
         """Whether the file system lost so much that the tree may have taken a share of its limit."""
@@ -79,13 +96,13 @@ class Growth:
         )
 
 
-def _sentence(measured: Measured, limits: Limits) -> str:
+def _sentence(measured: Measured, limits: Limits, name: str) -> str:
     if measured.too_deep:
-        return f"killed: its tree is more than {MAX_DEPTH} directories deep"
+        return f"killed: {name} is more than {MAX_DEPTH} directories deep"
     if measured.files > limits.tree_files:
-        return f"killed: its tree holds more than {limits.tree_files} files"
+        return f"killed: {name} holds more than {limits.tree_files} files"
     if measured.bytes > limits.tree_bytes:
-        return f"killed: its tree takes more than {limits.tree_bytes >> 20} MiB of disk"
+        return f"killed: {name} takes more than {limits.tree_bytes >> 20} MiB of disk"
     return ""
 
 
@@ -101,26 +118,35 @@ def _measure(parent: int, depth: int, measured: Measured, limits: Limits) -> Non
     if depth > MAX_DEPTH:
         measured.too_deep = True
         return
-    for name in os.listdir(parent):
+    with os.scandir(parent) as entries:
+        listed = list(entries)
+    for entry in listed:
         if measured.files > limits.tree_files or measured.bytes > limits.tree_bytes or measured.too_deep:
             return
-        # What went away, became something else or cannot be read meanwhile is counted the next time, or refused on return.
-        with suppress(OSError):
-            status = os.lstat(name, dir_fd=parent)
+        try:
+            status = entry.stat(follow_symlinks=False)
             measured.count(status)
             if stat.S_ISDIR(status.st_mode):
-                with directory(name, parent) as inner:
+                with directory(entry.name, parent) as inner:
                     _measure(inner, depth + 1, measured, limits)
+        except OSError:  # it went away, became something else, or was closed to us
+            measured.hidden |= entry.is_dir(follow_symlinks=False)
 
 
-def _unlinked(top: int, device: int) -> Iterator[os.stat_result]:
-    """Files on the tree's disk that processes of the sandbox hold open and that have no name any more."""
+def _count_unlinked(top: int, device: int, measured: Measured) -> None:
+    """Add the files on the tree's disk that processes of the sandbox hold open and that have no name any more."""
     seen: set[int] = set()
     for pid in members_of(top):
-        with suppress(OSError):  # it ended meanwhile, or made itself undumpable: the disk's floor bounds it then
-            for opened in Path(f"/proc/{pid}/fd").iterdir():
-                with suppress(OSError):
-                    status = opened.stat()
-                    if status.st_nlink == 0 and status.st_dev == device and status.st_ino not in seen:
-                        seen.add(status.st_ino)
-                        yield status
+        try:
+            opened = list(Path(f"/proc/{pid}/fd").iterdir())
+        except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            continue
+        except PermissionError:  # it made itself undumpable
+            measured.hidden = True
+            continue
+        for one in opened:
+            with suppress(OSError):  # it was closed meanwhile
+                status = one.stat()
+                if status.st_nlink == 0 and status.st_dev == device and status.st_ino not in seen:
+                    seen.add(status.st_ino)
+                    measured.count(status)

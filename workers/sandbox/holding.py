@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
-import secrets
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +15,7 @@ from workers.sandbox.errors import SandboxError
 from workers.sandbox.layers import Layer
 from workers.sandbox.masks import Protection, mounts
 from workers.sandbox.skeleton import WORKSPACE
-from workers.sandbox.trees import directory
+from workers.sandbox.trees import directory, give_owner_all
 
 
 @dataclass(slots=True)
@@ -59,9 +57,9 @@ def workspace_mounts(tree: Path, layer: Layer | None, held: Held, *, writable: b
 class Places:
     """Empty directories that are moved into a tree to be mounted over, and out again: to make one takes much longer."""
 
-    def __init__(self, scratch: Path) -> None:
-        """Keep them in a directory of this process below `scratch`."""
-        self._root = scratch / f"places-{os.getpid()}-{secrets.token_hex(4)}"
+    def __init__(self, root: Path) -> None:
+        """Keep them in `root`, which is made, and is nobody else's."""
+        self._root = root
         self._lock = threading.Lock()
         self._root.mkdir(parents=True)
         self._free: list[Path] = []
@@ -75,14 +73,18 @@ class Places:
         is no directory where one is mounted.
         """
         skipped = {".git", *mounted}
-        with _exclusive(tree):
+        with _exclusive(tree) as descriptor:
             if protection is None:
                 held = Held((".git",))
             else:
                 held = Held((".git", *protection.taken(tree)), protection.find(tree, skipped))
             try:
                 with self._mount_points(tree, [*held.taken, *mounted]):
-                    yield held
+                    try:
+                        yield held
+                    finally:
+                        # A command may have taken the right to change the tree away from us.
+                        give_owner_all(descriptor)
             finally:
                 if protection is not None:
                     held.undone += protection.undo(tree, held.found, skipped)
@@ -149,8 +151,8 @@ def _check_mount_points(tree: Path, names: Sequence[str]) -> None:
 
 
 @contextmanager
-def _exclusive(tree: Path) -> Iterator[None]:
+def _exclusive(tree: Path) -> Iterator[int]:
     """Hold the tree alone: removing a mount point while another sandbox has it mounted would unmask it there."""
     with directory(tree) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor

@@ -19,7 +19,7 @@ from typing import Final
 from bot.domain.paths import matches_any, shown
 from bot.domain.protected_paths import AGENTS, GITHUB
 from workers.sandbox.paths import folded, is_git_like
-from workers.sandbox.trees import DIRECTORY, MAX_DEPTH, directory, remove_at
+from workers.sandbox.trees import DIRECTORY, MAX_DEPTH, directory, give_owner_all, remove_at
 
 HOOKS: Final = ("**/.husky/**", "**/.githooks/**", ".pre-commit-config.yaml", "lefthook.yml", "**/.idea/**")
 HELD: Final = (*GITHUB, *AGENTS, *HOOKS)
@@ -63,8 +63,8 @@ class Protection:
     def find(self, tree: Path, skipped: Collection[str] = ()) -> dict[str, str]:
         """Give every held name with its kind: `file`, `folder`, `special`, or `link to` its target. Links are not followed.
 
-        `skipped` are folders at the top that something else is mounted over. Folders that cannot be read or lie deeper
-        than `MAX_DEPTH` are left out: the scan after return refuses them.
+        `skipped` are folders at the top that something else is mounted over. Folders that lie deeper than `MAX_DEPTH` are
+        left out: the scan after return refuses them.
         """
         walk = _Walk(self, frozenset(skipped))
         with directory(tree) as top:
@@ -149,21 +149,24 @@ class _Walk:
     def _descend(self, parent: int, name: str, prefix: str, *, held: bool) -> None:
         try:
             inner = os.open(name, DIRECTORY, dir_fd=parent)
-        except PermissionError:  # the scan after return refuses it
-            return
+        except PermissionError:
+            # A command closed it, or its folder. Nobody is alive to put a link in its place.
+            give_owner_all(parent)
+            os.chmod(name, stat.S_IRWXU, dir_fd=parent)
+            inner = os.open(name, DIRECTORY, dir_fd=parent)
         try:
             self.enter(inner, prefix, held=held)
         finally:
             os.close(inner)
 
     def _meet(self, parent: int, name: str, path: str, kind: str) -> None:
+        # A command may have taken the right to look into its folder, or to change it, away from us.
+        give_owner_all(parent)
         if kind == "link":
             kind = f"link to {os.readlink(name, dir_fd=parent)}"
         if self._before is None:
             self.found[path] = kind
         elif self._before.get(path) != kind:
-            # A command may have taken the right to change its own folder away from us.
-            os.fchmod(parent, stat.S_IMODE(os.fstat(parent).st_mode) | stat.S_IRWXU)
             remove_at(name, parent)
             self.undone.append(path)
 

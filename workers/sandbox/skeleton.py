@@ -5,17 +5,20 @@ Each mount costs bubblewrap a look through the whole mount table, so what can be
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
+import weakref
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 from workers.sandbox.layers import LAYER_INSIDE
+from workers.sandbox.shelf import locked
 from workers.sandbox.toolchain import INSIDE, Toolchain
-from workers.sandbox.trees import remove_tree
+from workers.sandbox.trees import DIRECTORY, directory, remove_tree
 
 WORKSPACE: Final = "/workspace"
 HOME: Final = "/home/agent"
@@ -40,21 +43,42 @@ _PROC_EMPTIED: Final = ("bus", "fs", "irq", "pressure", "scsi", "acpi", "asound"
 _PROC_HIDDEN: Final = ("cmdline", "kcore", "keys", "latency_stats", "sched_debug", "timer_list")
 
 
-def sweep(scratch: Path) -> None:
-    """Remove the directories that processes of this machine left in `scratch` when they ended."""
-    for left in scratch.glob("*-*-*"):
-        kind, owner, _ = left.name.split("-", 2)
-        if kind in {"root", "places"} and owner.isdigit() and not Path("/proc", owner).exists():
-            with suppress(FileNotFoundError):  # another process sweeps as well
-                remove_tree(left)
+class Claimed:
+    """A new directory below `scratch` that stays while this object, or a process forked from this one, lives.
+
+    Who claims the next one removes those that nobody holds. A lock tells, since process ids mean nothing to the next
+    container that gets the same disk.
+    """
+
+    def __init__(self, scratch: Path, kind: str = "sandbox") -> None:
+        """Remove what was left of this `kind`, and make the directory."""
+        scratch.mkdir(parents=True, exist_ok=True)
+        with locked(scratch / f"{kind}.lock", fcntl.LOCK_EX):
+            for left in scratch.glob(f"{kind}-*"):
+                _remove_unless_held(left)
+            self.path = scratch / f"{kind}-{secrets.token_hex(8)}"
+            self.path.mkdir()
+            descriptor = os.open(self.path, DIRECTORY)
+            weakref.finalize(self, os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
+def _remove_unless_held(left: Path) -> None:
+    with ExitStack() as stack:
+        try:
+            descriptor = stack.enter_context(directory(left))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, FileNotFoundError):  # held, or removed by who held it
+            return
+        remove_tree(left)
 
 
 class Skeleton:
-    """One directory below `scratch`, and the mounts that make a root of it."""
+    """One directory, and the mounts that make a root of it."""
 
-    def __init__(self, scratch: Path, toolchain: Toolchain) -> None:
+    def __init__(self, path: Path, toolchain: Toolchain) -> None:
         """Make the directory."""
-        self.path = scratch / f"root-{os.getpid()}-{secrets.token_hex(4)}"
+        self.path = path
         self._toolchain = toolchain
         for place in (*_PLACES, *toolchain.places()):
             Path(f"{self.path}{place}").mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,13 @@ def directory(path: str | Path, parent: int | None = None) -> Iterator[int]:
         os.close(descriptor)
 
 
+def give_owner_all(descriptor: int) -> None:
+    """Let the owner of an open directory, who we are, read, change and pass it."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.fchmod(descriptor, mode | stat.S_IRWXU)
+
+
 def copy_tree(source: Path, target: Path) -> None:
     """Copy byte for byte: links stay links, permission bits are kept, blocks are shared where the file system can.
 

@@ -23,6 +23,10 @@ _OPEN_FILES = 8192
 _NICE = 10
 DISK_FLOOR_BYTES = 512 << 20
 """Free bytes that a sandbox may not eat into on the file system of its tree."""
+MEMORY_FLOOR_BYTES = 128 << 20
+"""Bytes of memory that sandboxes leave: what their sockets, pipes and file names take is the kernel's and in no process."""
+_MEMORY_OF_MACHINE = Path("/proc/meminfo")
+_OWN_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ def excess(top: int, limits: Limits, tree: Path) -> str:
         exact = sum(map(_proportional, members))
         if exact > limits.memory_bytes:
             return f"killed: memory of {exact >> 20} MiB exceeds the limit of {limits.memory_bytes >> 20} MiB"
+    if available_memory() < MEMORY_FLOOR_BYTES:
+        return f"killed: less than {MEMORY_FLOOR_BYTES >> 20} MiB of memory are left on its machine"
     disk = os.statvfs(tree)
     if disk.f_bavail * disk.f_frsize < DISK_FLOOR_BYTES:
         return f"killed: less than {DISK_FLOOR_BYTES >> 20} MiB are free on the disk of its tree"
@@ -107,6 +113,24 @@ def read_proc(path: str) -> str:
         return Path(path).read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def available_memory() -> int:
+    """Bytes of memory that can still be had: of the machine, or in the container this process runs in where that is less."""
+    machine = _figures(_MEMORY_OF_MACHINE)
+    left = (machine["MemAvailable"] + machine["SwapFree"]) << 10
+    # Only a cgroup namespace of our own shows a limit here (version 2).
+    most = read_proc(str(_OWN_CGROUP / "memory.max")).strip()
+    if most.isdigit():
+        stat = _figures(_OWN_CGROUP / "memory.stat")
+        given_back = stat["active_file"] + stat["inactive_file"] + stat["slab_reclaimable"]
+        left = min(left, int(most) - int(read_proc(str(_OWN_CGROUP / "memory.current"))) + given_back)
+    return left
+
+
+def _figures(path: Path) -> dict[str, int]:
+    lines = (line.split() for line in path.read_text(encoding="ascii").splitlines())
+    return {fields[0].rstrip(":"): int(fields[1]) for fields in lines}
 
 
 def _resident(pid: int) -> int:
