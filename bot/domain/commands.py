@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from bot.domain.markdown import visible_line_starts
+from bot.domain.markdown import LONGEST, visible_line_starts
+from bot.domain.markdown_work import Tangled
 
 PREFIX: Final = "/conductor"
 Scope: TypeAlias = Literal["run", "repository"]
@@ -152,6 +153,13 @@ _BARE: Final[dict[str, Command]] = {
 }
 
 
+_TOO_LONG: Final = Misread(
+    PREFIX,
+    f"A comment with a command may have {LONGEST} characters, and not thousands of tables, quotes or lists.",
+    "Send the command in a comment of its own.",
+)
+
+
 def parse_commands(body: str) -> list[Command | Misread]:
     """All commands of a comment's body, in order; empty when it has none.
 
@@ -159,7 +167,10 @@ def parse_commands(body: str) -> list[Command | Misread]:
     beside another it is answered with a `Misread`, while the others still count (a stop beside it must stop).
     """
     lines = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    places = [n for n in visible_line_starts(lines, PREFIX) if _begins(lines[n])]
+    try:
+        places = [n for n in visible_line_starts(lines, PREFIX) if _begins(lines[n])]
+    except Tangled:
+        return [_TOO_LONG]
     if not places:
         return []
     found: list[Command | Misread] = []

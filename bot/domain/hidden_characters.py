@@ -58,6 +58,8 @@ _TERMINAL: Final = re.compile(
 )
 _MARK: Final = re.compile(r"\[hidden:[a-z-]{3,18}:[0-9]{1,9}:[0-9a-f]{4}\]")
 _JOINERS: Final = frozenset({"\u200c", "\u200d"})
+# Arabic and its neighbours, the scripts of India; Khmer, Mongolian.
+_JOINING: Final = re.compile("[\u0600-\u0dff\u1780-\u18af]")
 _GLYPH_FORMS: Final = frozenset({"\ufe0e", "\ufe0f"})
 _FLAG: Final = "\U0001f3f4"
 # England, Scotland, Wales: the only flags of this kind that are recommended (UTS #51, RGI_Emoji_Tag_Sequence).
@@ -68,7 +70,7 @@ _FLAG_TAGS: Final = frozenset(
 
 def class_of(character: str) -> HiddenClass | None:
     """The class of a character that does not show, None for one that does. LF, CR LF and tabs are not asked here."""
-    if character in "\n\t" or "\x20" <= character <= "\x7e":
+    if character in "\n\t" or (character.isascii() and character.isprintable()):
         return None
     if _BIDI.match(character):
         return "bidi"
@@ -98,7 +100,7 @@ def strip_hidden(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kinds = {character: class_of(character) for character in set(text)}
     gone = {ord(character): " " if kind == "separator" else "" for character, kind in kinds.items() if kind is not None}
-    return text.translate(gone) if gone else text
+    return text.translate(gone)
 
 
 def without_hidden(text: str) -> tuple[str, Counter[str]]:
@@ -120,7 +122,7 @@ def without_hidden(text: str) -> tuple[str, Counter[str]]:
 
 def without_terminal_codes(text: str) -> str:
     """A command's output or a log without colours, titles and movements of the cursor."""
-    return _TERMINAL.sub("", text) if "\x1b" in text else text
+    return _TERMINAL.sub("", text)
 
 
 def veiled(text: str) -> str:
@@ -130,7 +132,7 @@ def veiled(text: str) -> str:
     for start, end in _runs(text):
         parts += [text[done:start], _mark(text[start:end])]
         done = end
-    return "".join((*parts, text[done:])) if parts else text
+    return "".join((*parts, text[done:]))
 
 
 def veils(text: str) -> dict[str, str]:
@@ -140,7 +142,7 @@ def veils(text: str) -> dict[str, str]:
 
 def unveiled(text: str, known: Mapping[str, str]) -> str:
     """``text`` with the ``known`` marks as what they stand for."""
-    return _MARK.sub(lambda found: known.get(found[0], found[0]), text) if known else text
+    return _MARK.sub(lambda found: known.get(found[0], found[0]), text)
 
 
 def _runs(text: str) -> Iterator[tuple[int, int]]:
@@ -154,7 +156,7 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
 def _is_needed(text: str, start: int, end: int) -> bool:
     """Whether ordinary writing has this run here."""
     before, run, after = text[start - 1 : start], text[start:end], text[end : end + 1]
-    if not before or len(run) > len("gbeng") + 1:
+    if not before:
         return False
     if run in _GLYPH_FORMS:
         return before in "#*0123456789" or _is_symbol(before)
@@ -171,14 +173,12 @@ def _is_symbol(character: str) -> bool:
 
 
 def _is_joined(character: str) -> bool:
-    """A letter or mark of a script whose letters join: Arabic and its neighbours, those of India, Mongolian, Khmer."""
-    point = ord(character) if character else 0
-    joins = 0x0600 <= point <= 0x08FF or 0x0900 <= point <= 0x0DFF or 0x1780 <= point <= 0x18AF
-    return joins and unicodedata.category(character)[0] in "LM"
+    """A letter or mark of a script whose letters join."""
+    return _JOINING.match(character) is not None and unicodedata.category(character)[0] in "LM"
 
 
 def _kind(character: str) -> str:
-    return class_of(character) or ("tag" if character >= "\U000e0000" else "format")
+    return class_of(character) or ("tag" if character >= "\U000e0080" else "format")
 
 
 def _mark(run: str) -> str:

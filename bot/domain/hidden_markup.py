@@ -6,36 +6,34 @@ text is therefore read by models alone. Where renderers could differ, text count
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.domain.hidden_characters import without_hidden, without_terminal_codes
-from bot.domain.hidden_html import LONGEST_TAG, TAG, Html, end_of_declaration
+from bot.domain.hidden_html import Html
+from bot.domain.hidden_inline import TRICKS, UNTYPESET, Inline, Labels, decoded, defined_labels, folded, used_labels
+from bot.domain.markdown_work import Tangled, bounded, work_for
 
-_GFM: Final = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
-_BACKTICKS: Final = re.compile(r"`+")
-_ENTITY: Final = re.compile(r"&(?:#[0-9]{1,8}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_IMAGE: Final = re.compile(r"!\[((?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]")
-_EMPTY_LINK: Final = re.compile(r"(?<!!)\[\s*\]\([^()\n]*\)")
-_TITLE: Final = re.compile(
-    r"""(\]\(\s*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*))\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))(?=\s*\))"""
-)
-_DEFINITION: Final = re.compile(r" {0,3}\[(?!\s*\])((?:[^\[\]\\]|\\.){1,999})\]:")
-_TARGET: Final = re.compile(r"([> \t]*\[(?:[^\[\]\\]|\\.)+\]:\s*(?:<[^<>\n]*>|\S+))(.*)", re.DOTALL)
-_FORMULA: Final = re.compile(r"\$\$.*?\$\$|\$`.*?`\$|\$(?!\s)[^$\n]*\$", re.DOTALL)
-_TRICKS: Final = re.compile(
-    r"\\(?:[hv]?phantom|color|textcolor|colorbox|style|class|href|smash|[rlc]lap|tiny|scriptscriptstyle|require|def|newcommand)\b"
-)
-# What GitHub draws: its source is behind the picture. Comments in it are behind everything.
+_DEFINITION: Final = re.compile(r"\[(?!\s*\])((?:[^\[\]\\]|\\.){1,999}+)\]:")
+_TARGET: Final = re.compile(r"([> \t]*+\[(?:[^\[\]\\]|\\.)+\]:\s*+(?:<[^<>\n]*>|\S++))(.*)", re.DOTALL)
+# Rules, marks of quotes and items, underlines, a table's second line: what has no words of its own.
+_WORDLESS: Final = re.compile(r"[>\s*_+=|:#.)0-9-]*")
+_PREFIX: Final = "> \t*+-.)0123456789"
+_CELL_END: Final = re.compile(r"((?:[^|\\]|\\.|\\$)*+)(\|?)", re.DOTALL)
+_OPENING: Final = re.compile(r"([>\s0-9.)*+-]*(?:`{3,}|~{3,})\s*[^\s`]*)(.*)")
+# What GitHub draws: its source is behind the picture. Comments in it are behind everything, a map's or a body's all of it.
 _DRAWN: Final = frozenset({"mermaid", "math", "geojson", "topojson", "stl"})
+_MAPS: Final = frozenset({"geojson", "topojson", "stl"})
+_UNDRAWN: Final = re.compile(r"(?im)^[>\s]*(?:acc(?:title|descr)|click|callback|classdef|style|linkstyle|---)\b")
+_UNREADABLE: Final = re.compile(r"<[A-Za-z!?/]|```|~~~|\$\$")
+_BLANK_LINES: Final = re.compile(r"\n[> \t]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +50,80 @@ def as_people_see(markdown: str) -> Seen:
     The classes are those of the table in ``docs/security.md``. Code stands as it is, for people see all of it.
     """
     text = markdown.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-    reading = _Reading(text.split("\n"))
-    seen, characters = without_hidden(reading.seen())
-    return Seen(seen, dict(sorted((reading.counts + characters).items())))
+    try:
+        tokens = _tokens(text)
+    except Tangled:
+        shown, counts = _as_plain_text(text)
+    else:
+        labels = Labels(defined_labels(text))
+        # What is defined shows where it is used, and it is used where that shows: read once to know, once to tell.
+        first = _Reading(text, tokens, labels)
+        first.seen()
+        labels.used = used_labels("\n".join(first.inline.said))
+        second = _Reading(text, tokens, labels)
+        shown, counts = second.seen(), second.counts
+    seen, characters = without_hidden(shown)
+    return Seen(seen, together(counts, characters))
 
 
 def words_as_people_see(text: str) -> Seen:
     """The same for a title, a log or another text that GitHub does not render: its Markdown is words."""
-    shown, comments = _COMMENT.subn("", without_terminal_codes(text))
-    seen, characters = without_hidden(shown)
-    return Seen(seen, together({"html-comment": comments} if comments else {}, characters))
+    parts: list[str] = []
+    comments = at = 0
+    text = without_terminal_codes(text)
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts.append(text[at:start])
+        comments, at = comments + 1, end + 3
+    seen, characters = without_hidden("".join((*parts, text[at:])))
+    return Seen(seen, together({"html-comment": comments}, characters))
 
 
 def together(*counts: Mapping[str, int]) -> dict[str, int]:
-    """Counts of several texts as one."""
+    """Counts of several texts as one, without what was nowhere met."""
     total: Counter[str] = Counter()
     for one in counts:
         total.update(one)
-    return dict(sorted(total.items()))
+    return dict(sorted((+total).items()))
+
+
+# Only blocks: what is inside of a paragraph has its own reading.
+_GFM: Final = bounded(MarkdownIt("commonmark").enable("table"))
+
+
+def _tokens(text: str) -> list[Token]:
+    tokens: list[Token] = []
+    _GFM.block.parse(text, _GFM, work_for(text), tokens)
+    return tokens
+
+
+def _as_plain_text(text: str) -> tuple[str, Counter[str]]:
+    """A text that nobody wrote by hand: paragraphs without any sign that could hide something, up to HTML or a fence."""
+    counts: Counter[str] = Counter()
+    cut = _UNREADABLE.search(text)
+    if cut is not None:
+        counts["hidden-element"] = 1
+    shown: list[str] = []
+    hides = False
+    for paragraph in _BLANK_LINES.split(text[: cut.start()] if cut else text):
+        # An indented paragraph may go on with the note before it.
+        hides = any(sign in paragraph for sign in "[]`$") or (hides and paragraph[:1].isspace())
+        counts["reference"] += hides
+        shown += [] if hides else [paragraph]
+    return decoded("\n\n".join(shown)), counts
 
 
 class _Reading:
     """One text, block by block in the order of its lines."""
 
-    def __init__(self, lines: Sequence[str]) -> None:
-        self._lines = lines
+    def __init__(self, text: str, tokens: Sequence[Token], labels: Labels) -> None:
+        self._lines = text.split("\n")
+        self._tokens = tokens
         self.counts: Counter[str] = Counter()
+        self._labels = labels
+        self._defined: set[str] = set()
         self._in_unused_note = self._note_goes_on = False
-        text = "\n".join(lines)
-        self._html = Html(self.counts, text.lower())
-        self._folded = " ".join(text.split()).casefold()
-        self._tokens = _GFM.parse(text)
+        self._html = Html(self.counts, text)
+        self.inline = Inline(self.counts, self._html, labels)
 
     def seen(self) -> str:
         out: list[str] = []
@@ -96,14 +137,18 @@ class _Reading:
     def _blocks(self) -> Iterator[tuple[str, int, int]]:
         """Kind, first line and the line after the last of each block that holds text, and of what lies between them."""
         done = 0
-        for token in self._tokens:
+        for before, token in pairwise([_BEFORE_ALL, *self._tokens]):
             kind = _KIND.get(token.type, "")
             if not kind or token.map is None or token.map[0] < done:
                 continue
             first, last = token.map
             if first > done:
                 yield "between", done, first
-            yield _drawn(token) if kind == "fence" else kind, first, last
+            if kind == "fence":
+                kind = _drawn(token)
+            elif before.type in {"th_open", "td_open"}:
+                kind = "row"
+            yield kind, first, last
             done = last
         if done < len(self._lines):
             yield "between", done, len(self._lines)
@@ -111,7 +156,7 @@ class _Reading:
     def _block(self, kind: str, text: str) -> str | None:
         """What shows of a block; None for nothing, blank lines aside."""
         if kind == "html":
-            return self._decoded(self._html.feed(text, inline=False))
+            return decoded(self._html.feed(text, inline=False))
         if self._html.hides or (kind == "code" and self._in_unused_note):
             return None
         match kind:
@@ -121,18 +166,21 @@ class _Reading:
                 return self._drawing(text)
             case "code":
                 return text
+            case "row":
+                # Of a table's cells each is read by itself: nothing goes on from one into another.
+                return "".join(self.inline.seen(cell[1]) + cell[2] for cell in _CELL_END.finditer(text))
             case "between":
                 return "\n".join(self._between(text.split("\n")))
             case _:
-                return self._inline("\n".join(self._without_unused_notes(text.split("\n"))))
+                return self.inline.seen("\n".join(self._without_unused_notes(text.split("\n"))))
 
     def _without_unused_notes(self, lines: Sequence[str]) -> Iterator[str]:
         """GitHub drops a footnote that nothing refers to."""
         self._in_unused_note = self._note_goes_on
         self._note_goes_on = False
         for line in lines:
-            found = _DEFINITION.match(line) if line.lstrip(" ").startswith("[^") else None
-            if found is not None:
+            found = _DEFINITION.match(line.lstrip(_PREFIX))
+            if found is not None and found[1].startswith("^"):
                 self._in_unused_note = not self._is_used(found[1])
                 self.counts["reference"] += self._in_unused_note
             if not self._in_unused_note:
@@ -141,135 +189,58 @@ class _Reading:
     def _fence(self, text: str) -> str:
         """A fence's words after its language show nowhere."""
         opening, line_end, rest = text.partition("\n")
-        found = re.match(r"([>\s0-9.)*+-]*(?:`{3,}|~{3,})\s*[^\s`]*)(.*)", opening)
+        found = _OPENING.match(opening)
         if found is None or not found[2].strip():
             return text
         self.counts["fence-info"] += 1
         return found[1] + line_end + rest
 
     def _drawing(self, text: str) -> str:
-        """A fence that GitHub draws: comments in it show nowhere, nor does a formula that hides its words."""
+        """A fence that GitHub draws: comments in it show nowhere, nor does a drawing or formula that hides its words."""
         lines = self._fence(text).split("\n")
         kept = [line for line in lines if not line.lstrip("> \t").startswith("%")]
-        if _TRICKS.search(text):
+        language = lines[0].lstrip(_PREFIX + "`~").lower()
+        hides = TRICKS.search(text) or (UNTYPESET if language == "math" else _UNDRAWN).search("\n".join(kept))
+        if language in _MAPS or hides:
             kept = [lines[0], lines[-1]]
         self.counts["formula"] += len(lines) - len(kept)
         return "\n".join(kept)
 
     def _between(self, lines: Sequence[str]) -> Iterator[str]:
         """Blank lines, rules, and definitions: of references that nobody uses nothing shows, of the others not the title."""
-        defining = False
+        name = "reference"
         for line in lines:
-            found = _DEFINITION.match(line.lstrip("> \t"))
+            found = _DEFINITION.match(line.lstrip(_PREFIX))
             self._note_goes_on = found is not None and found[1].startswith("^") and not self._is_used(found[1])
-            if found is None:
-                # A definition's target and title may stand on lines of their own.
-                defining = defining and bool(line.strip("> \t"))
-                if not defining:
-                    yield self._html.feed(line, inline=False)
-                continue
-            defining = True
-            if not self._is_used(found[1]):
-                self.counts["reference"] += 1
-                continue
-            target = _TARGET.match(line)
-            if target is not None and target[2].strip():
-                self.counts["link-title"] += 1
-                yield target[1]
-            else:
+            if found is None and _WORDLESS.fullmatch(line):
+                name = "reference"
                 yield line
+            elif found is None:
+                # A definition's label, address and title may stand on lines of their own.
+                self.counts[name] += 1
+            elif self._is_first_use(found[1]):
+                name = "link-title"
+                target = _TARGET.match(line)
+                self.counts[name] += target is not None and bool(target[2].strip())
+                yield target[1] if target is not None else line
+            else:
+                name = "reference"
+                self.counts[name] += 1
+
+    def _is_first_use(self, label: str) -> bool:
+        """Of two definitions of one label the second says nothing."""
+        is_first = folded(label) not in self._defined
+        self._defined.add(folded(label))
+        return is_first and self._is_used(label)
 
     def _is_used(self, label: str) -> bool:
-        wanted = f"[{' '.join(label.split()).casefold()}]"
-        # A picture's own words are not shown, so they use nothing.
-        others = self._folded.count(f"{wanted}:") + self._folded.count(f"!{wanted}")
-        return self._folded.count(wanted) > others
-
-    def _inline(self, text: str) -> str:
-        """A paragraph's, heading's or table row's source: code spans stand, the rest is read as GitHub renders it."""
-        parts: list[str] = []
-        spans = list(_spans(text))
-        for index, (is_code, piece) in enumerate(spans):
-            if not is_code:
-                parts.append(self._words(piece))
-            elif not self._html.hides:
-                # Between dollars a code span is a formula.
-                formula = parts[-1].endswith("$") and spans[index + 1][1].startswith("$")
-                parts.append(_FORMULA.sub(self._formula, f"${piece}$")[1:-1] if formula else piece)
-        return "".join(parts)
-
-    def _words(self, text: str) -> str:
-        text = self._html.feed(text, inline=True)
-        for pattern, name in ((_EMPTY_LINK, "empty-link"), (_TITLE, "link-title"), (_IMAGE, "alt-text")):
-            text = self._without(pattern, name, text)
-        return self._decoded(_FORMULA.sub(self._formula, text))
-
-    def _without(self, pattern: re.Pattern[str], name: str, text: str) -> str:
-        def gone(found: re.Match[str]) -> str:
-            if name == "alt-text":
-                if text[found.end() : found.end() + 1] not in {"(", "["} and not self._is_defined(found[1]):
-                    return found[0]
-                self.counts[name] += bool(found[1].strip())
-                return "![]"
-            self.counts[name] += 1
-            return found[1] if name == "link-title" else ""
-
-        return pattern.sub(gone, text)
-
-    def _is_defined(self, label: str) -> bool:
-        return f"[{' '.join(label.split()).casefold()}]:" in self._folded
-
-    def _formula(self, found: re.Match[str]) -> str:
-        if not _TRICKS.search(found[0]):
-            return found[0]
-        self.counts["formula"] += 1
-        return ""
-
-    def _decoded(self, text: str) -> str:
-        """Entities that stand for hidden characters are what they stand for; others stay as they are written."""
-
-        def character(found: re.Match[str]) -> str:
-            meant = html.unescape(found[0])
-            return meant if meant != found[0] and without_hidden(meant)[1] else found[0]
-
-        return _ENTITY.sub(character, text)
+        return folded(label) in self._labels.used
 
 
+_BEFORE_ALL: Final = Token("", "", 0)
 _KIND: Final = {"fence": "fence", "code_block": "code", "html_block": "html", "inline": "inline"}
 
 
 def _drawn(token: Token) -> str:
     words = token.info.split()
     return "drawn" if words and words[0].lower() in _DRAWN else "fence"
-
-
-def _spans(text: str) -> Iterable[tuple[bool, str]]:
-    """Code spans and what lies between them, by CommonMark's rule: as many backticks at the end as at the start."""
-    runs = list(_BACKTICKS.finditer(text))
-    begin = index = 0
-    while index < len(runs):
-        opening = runs[index]
-        index += 1
-        before = text[max(begin, opening.start() - 50) : opening.start()]
-        start = opening.start() + (len(before) - len(before.rstrip("\\"))) % 2
-        ticks = opening.end() - start
-        closing = next((one for one in range(index, len(runs)) if len(runs[one][0]) == ticks), None)
-        if closing is None or ticks == 0 or _in_html(text, begin, start):
-            continue
-        yield False, text[begin:start]
-        yield True, text[start : runs[closing].end()]
-        begin, index = runs[closing].end(), closing + 1
-    yield False, text[begin:]
-
-
-def _in_html(text: str, begin: int, at: int) -> bool:
-    """Whether HTML that begins between ``begin`` and ``at`` ends behind ``at``: it binds as strongly, and it is leftmost."""
-    place, endless = text.find("<", begin, at), set[str]()
-    while place >= 0:
-        end = end_of_declaration(text, place, endless)
-        tag = None if end else TAG.match(text[place : place + LONGEST_TAG])
-        end = end or (0 if tag is None else place + tag.end())
-        if end > at:
-            return True
-        place = text.find("<", max(end, place + 1), at)
-    return False

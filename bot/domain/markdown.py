@@ -14,7 +14,12 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_GFM: Final = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+from bot.domain.markdown_work import Tangled, bounded, work_for
+
+LONGEST: Final = 10_000
+"""Characters of a body that is read for commands: what stands inside of paragraphs costs up to its square."""
+
+_GFM: Final = bounded(MarkdownIt("commonmark").enable(["table", "strikethrough"]))
 _FOOTNOTE: Final = re.compile(r" {0,3}\[\^[^\]]+\]:")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)(?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>")
@@ -59,18 +64,23 @@ def visible_line_starts(lines: Sequence[str], word: str) -> list[int]:
 
     ``word`` is made of letters after one punctuation mark, so that letters added to it change no Markdown structure:
     every candidate is marked in the source, and counts when its mark comes out as plain text after a line break.
+    Raises ``Tangled`` when there are candidates and the text is longer than ``LONGEST`` or costs more than it is worth.
     """
     body = "\n".join(lines)
-    mark = next(m for m in (f"x{n}q" for n in count()) if m not in body)
     candidates = [n for n, line in enumerate(lines) if line.startswith(word)]
     if not candidates:
         return []
+    if len(body) > LONGEST:
+        raise Tangled
+    mark = next(m for m in (f"x{n}q" for n in count()) if m not in body)
     marked = list(lines)
     for n in candidates:
         marked[n] = f"{word}{mark}{n}z{lines[n][len(word) :]}"
     shown = re.compile(re.escape(word + mark) + r"([0-9]+)z")
-    numbers = [int(m.group(1)) for text in _line_starts(_GFM.parse("\n".join(marked))) if (m := shown.match(text))]
-    return [n for n in numbers if not _in_footnote(lines, n) and not _in_formula(lines, n)]
+    tokens = _GFM.parse("\n".join(marked), work_for(body))
+    numbers = [int(m.group(1)) for text in _line_starts(tokens) if (m := shown.match(text))]
+    footnote = next((n for n, line in enumerate(lines) if _FOOTNOTE.match(line)), len(lines))
+    return [n for n in numbers if not _in_footnote(lines, n, footnote) and not _in_formula(lines, n)]
 
 
 def _line_starts(tokens: Sequence[Token]) -> Iterator[str]:
@@ -94,10 +104,10 @@ def _line_starts(tokens: Sequence[Token]) -> Iterator[str]:
                 before = child
 
 
-def _in_footnote(lines: Sequence[str], place: int) -> bool:
+def _in_footnote(lines: Sequence[str], place: int, first: int) -> bool:
     """GitHub's footnotes take lazy continuation lines; only a line after a blank one is surely outside."""
     after_blank = place == 0 or not lines[place - 1].strip()
-    return not after_blank and any(_FOOTNOTE.match(line) for line in lines[:place])
+    return not after_blank and first < place
 
 
 def _in_formula(lines: Sequence[str], place: int) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.commands import Command, Justify, Misread, Plan, Stop, parse_commands
+from bot.domain.commands import Command, Justify, Misread, Plan, Revise, Stop, parse_commands
+from bot.domain.markdown import LONGEST
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,31 @@ def test_a_reason_that_nobody_can_see_is_none() -> None:
 )
 def test_what_hides_a_line_and_what_does_not(body: str, found: list[Command]) -> None:
     assert parse_commands(body) == found
+
+
+@pytest.mark.parametrize("below", ["|a\n|-\n" * 4_000, "> " * 400 + "x\n", "a" * LONGEST])
+def test_a_comment_that_costs_too_much_to_read_is_answered_and_orders_nothing(below: str) -> None:
+    (found,) = parse_commands(f"/conductor stop\n\n{below}")
+    assert isinstance(found, Misread)
+    assert found.hint == "Send the command in a comment of its own."
+    assert parse_commands(below) == []
+
+
+def test_a_comment_of_the_greatest_length_is_read() -> None:
+    text = "/conductor revise " + "a" * (LONGEST - 18)
+    (found,) = parse_commands(text)
+    assert isinstance(found, Revise)
+    assert isinstance(parse_commands(text + "a")[0], Misread)
+
+
+@pytest.mark.parametrize(
+    "line", ["![x\n/conductor stop](y)", "![![a](b)\n/conductor stop](y)", "![x]\n(/conductor stop)"]
+)
+def test_no_command_stands_in_an_image(line: str) -> None:
+    assert parse_commands(line) == []
+
+
+def test_a_footnote_reaches_over_the_lines_below_it_and_no_further() -> None:
+    assert parse_commands("[^a]: note\n/conductor stop") == []
+    assert len(parse_commands("/conductor stop\n[^a]: note")) == 1
+    assert len(parse_commands("[^a]: note\n\n/conductor stop")) == 1
