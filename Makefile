@@ -7,7 +7,8 @@ SHELL := /bin/bash
 unexport PYTHONDONTWRITEBYTECODE
 
 ARGS ?=
-JOBS ?= 2
+# One more than processors: flows wait for processes a good part of their time.
+JOBS ?= $(shell expr $$(nproc) + 1)
 BIN := .venv/bin
 
 .PHONY: help

@@ -42,6 +42,19 @@ LANDS_S: Final = 1.0
 SETTABLE: Final = frozenset({"pacing_ms", "lease_ms", "tick_ms", "threads", "cache_bytes", "public_url", "model_name"})
 
 
+@dataclass(slots=True)
+class _Moment:
+    """An act's, and whether it came."""
+
+    when: str
+    came: bool = False
+
+    def __call__(self, run: r.Run | None, tx: Transaction) -> bool:
+        """Whether it is now."""
+        self.came = may_act(run, tx, self.when)
+        return self.came
+
+
 class _Silent:
     """The runner only reads; nothing is nudged from here."""
 
@@ -188,12 +201,14 @@ class Runner:
     def _play(self, github: SimulatedGitHub, topology: Topology, storage: SqlStorage) -> bool:
         for position, act in enumerate(self.scenario.people_do):
             self._waits_for = act.when
-            here = (github, topology, storage)
-            self._until(*here, lambda run, tx, when=act.when: self._arrived(run, tx) or may_act(run, tx, when))
-            with storage.read() as tx:
-                run = self._newest(tx)
-                if not may_act(run, tx, act.when):
-                    return self._arrived(run, tx)
+            moment = _Moment(act.when)
+            if not self._until(
+                github, topology, storage, lambda run, tx, at=moment: at(run, tx) or self._arrived(run, tx)
+            ):
+                return False
+            # Looked at once: what the App does a moment later takes nothing back.
+            if not moment.came:
+                return True
             asked = time.monotonic()
             decided = self.decide(act, github)
             # A person may take their time: it is not the scenario's.

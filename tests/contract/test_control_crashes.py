@@ -32,14 +32,6 @@ def test_a_process_that_dies_between_transactions_again_and_again(seed: int, one
         assert [one.used_at > 0 for one in house.approvals()] == [True]
 
 
-@pytest.mark.parametrize("first", [2])
-def test_a_process_that_dies_before_every_eleventh_transaction(first: int, calm: dict[str, Any]) -> None:
-    with House() as house:
-        house.kills = lambda number: number % 11 == first
-        house.published()
-        assert house.effects() == calm
-
-
 class Deaf:
     """A broker that loses every message."""
 

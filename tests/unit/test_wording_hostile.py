@@ -248,7 +248,7 @@ def test_a_plan_is_decided_on_in_400_words_and_nothing_of_it_is_lost(text: str, 
     head = body.partition("\n<details>\n<summary>")[0]
     assert layout.word_count(head) <= bodies.WORDS
     assert len(head.split()) <= bodies.WORDS
-    assert head.count("### Your decision\n") == 1
+    assert head.splitlines().count("### Your decision") == 1
     assert f"`/conductor approve {subject.sha256[:8]}`" in head
     assert f"`{subject.sha256}`" in head
     assert head.rstrip().endswith("Closes #7")
