@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from bot.redaction.placeholders import looks_drawn
 from bot.redaction.rules import Found, Places, line_of, starts_of
 from bot.redaction.values import Name, is_secret_value
 
@@ -17,7 +18,7 @@ _KEY_OWNERS: Final = (
     "session", "account", "shared", "license", "service", "consumer", "secret", "storage", "admin", "root", "hmac", "client", "jwt", "server",
     "ssh", "user", "rest", "write", "subscription", "integration", "pass", "data", "deploy", "stream", "rapid", "bot",
 )  # fmt: skip
-_PASS_ENDS: Final = ('"', "'", "=", ":", " =", "\\", ">", "`", "_", "]", "(")
+_PASS_ENDS: Final = ('"', ' "', "'", "=", ":", " =", "\\", ">", "`", "_", "]", "(", "[", " ||", "**")
 ASSIGNED_WORDS: Final = (
     "password", "passwd", "passphrase", "passcode", "pwd", "secret", "token", "credential", "passwort", "psswd", "passkey",
     *(f"{owner}{sign}key" for owner in _KEY_OWNERS for sign in ("", "_", "-", ".", " ")),
@@ -25,7 +26,7 @@ ASSIGNED_WORDS: Final = (
     *(f"pass{end}" for end in _PASS_ENDS), *(f"pw{end}" for end in ('"', "'", "=", ":", " =")),
     *(f"psw{end}" for end in _PASS_ENDS),
     *(f"auth{end}" for end in ('"', "'", "=", ":", " =")), "_auth", 'salt"', "salt'", "salt=", "salt =", "salt:", "_salt",
-    *(f"psk{end}" for end in ('"', "'", "=", ":", " =")), "_psk", "requirepass", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
+    *(f"psk{end}" for end in ('"', "'", "=", ":", " =")), "_psk", "requirepass", "stapsk", "pepper", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
 )  # fmt: skip
 
 _TEXT: Final = r"\"(?:[^\"\\\r\n]|\\.){1,512}\"|'(?:[^'\\\r\n]|\\.){1,512}'|`[^`\r\n]{1,512}`"
@@ -34,13 +35,13 @@ _WORD_SET: Final = frozenset(ASSIGNED_WORDS)
 _AFTER_NAME: Final = re.compile(
     r"(?P<name>[A-Za-z0-9_.$-]{0,60})"
     r"(?:"
-    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}[\"']?(?i:default[_-]?)?[vV]alue[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'][ \t]{0,4}\{[^{}]{0,200}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"']))"
-    r"|(?P<closed>\\?[\"'`]?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?[ \t]{0,20}"
+    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}(?:android:)?[\"']?(?i:default[_-]?)?[vV]alue[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'][ \t]{0,4}\{[^{}]{0,200}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"']))"
+    r"|(?P<closed>\\?(?:[\"'`]|\*\*|\(\))?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?[ \t]{0,20}"
     r"(?:"
     r"(?:(?::[ \t]{0,4}(?:Optional\[)?[A-Za-z_][\w.\[\]<>|&* ?]{0,40}?|(?:string|String|std::string|char|text|(?:n?var)?char2?(?:\(\d+\))?|const char ?\*|byte)[ \t*]{0,4}(?:\[\w*\])?)[ \t]{0,8})?"
     r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`]))[ \t]{0,40}"
     r"|(?P<tag>(?:[ \t][^<>\r\n]{1,80})?>)(?=[^<>\r\n]{1,512}</)"
-    r"|(?P<weak>,\s{0,20}|[ \t]{0,2}\([ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val)\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
+    r"|(?P<weak>,\s{0,20}|[ \t]{0,2}\([ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val|toBe|toEqual|toStrictEqual|isEqualTo|thenReturn|willReturn|to\.(?:equal|eql))\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
     r")"
     r")"
 )
@@ -71,19 +72,21 @@ _QUOTES: Final = ('"', "'", "`")
 _PARTED: Final = re.compile(r"\w[._]\w")
 _CLOSES: Final = re.compile(r"[ \t]*(?:[\"'`]|\\[nr\"'])")
 _QUOTE_LAST: Final = re.compile(r"[\"'`][)\]},;.:`]{0,8}$")
-_OPENING: Final = re.compile(r"[(\[{][ \t]{0,4}[\"'`]\Z")
+_OPENING: Final = re.compile(r"[(\[{][ \t]{0,4}[\"'`]@?\Z")
 # What is asked of a thing or done to it, behind its name.
 _ASKED: Final = re.compile(
     r"\.(?:equals(?:IgnoreCase)?|contentEquals|compareTo|eq|is|toEqual|toBe|value|set|setValue|set_value|setText|sendKeys|send_keys|fill|type|append|put)$"
 )
 _PUTS: Final = re.compile(
-    r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}[\"'`]\Z"
+    r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}[\"'`]@?\Z"
 )
 _SETTER: Final = re.compile(
     r"(?:^|[.$])(?:set|with)[A-Z_]\w*$|[\w)]\.(?:password|passwd|pwd|passphrase)$|^\.(?:password|passwd|pwd|passphrase)$"
 )
-# A setting of a domain-specific language: `set :password, "…"`.
-_DECLARES: Final = re.compile(r"(?:^|\s)(?:set|default|config|option)[ \t]{1,8}:\Z|[\"']String[\"'],[ \t]{0,4}[\"']\Z")
+# A setting of a domain-specific language: `set :password, "…"`; a macro.
+_DECLARES: Final = re.compile(
+    r"(?:^|\s)(?:set|default|config|option)[ \t]{1,8}:\Z|#[ \t]{0,4}define[ \t]{1,8}\Z|[\"']String[\"'],[ \t]{0,4}[\"']\Z"
+)
 _COMMENT: Final = re.compile(r"[ \t]*(?:#.*|//.*|<!--.*|--.*)?\r?")
 _CODE_LINES: Final = re.compile(
     r"(?m)^[ \t]*(?:import |from \S+ import|def |class |function\b|func |fun |public |private |protected |static |const |let |var |return\b|if ?\(|if .{1,80}:\r?$|for .{1,80}[:{]\r?$|"
@@ -255,5 +258,5 @@ def _is_code(text: str, begin: int, at: int, value: str, *, tight: bool) -> bool
     if sum(1 for _ in _CODE_LINES.finditer(around)) >= _FEW:
         return True
     # A line quoted alone must be judged as it is in its file: a plain word needs more than its own line.
-    sure = any(char.isdigit() for char in value) or (tight and shown.count(".") >= _FEW)
+    sure = any(char.isdigit() for char in value) or looks_drawn(value) or (tight and shown.count(".") >= _FEW)
     return not sure and sum(1 for _ in _SETTINGS.finditer(around)) < _FEW

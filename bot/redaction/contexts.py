@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from bot.redaction.placeholders import is_example, is_placeholder, looks_issued, looks_random
+from bot.redaction.placeholders import is_example, is_placeholder, looks_drawn, looks_issued, looks_random
 from bot.redaction.rules import Found, Places, Rule
 from bot.redaction.values import Name, is_secret_value
 
@@ -56,18 +56,19 @@ def _is_key_material(body: str) -> bool:
 
 
 def _login(value: str) -> bool:
-    """Whether base64 says ``user:password``."""
+    """Whether base64 says ``user:password``, or is no text at all and reads like a credential of another making."""
     try:
-        decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+        decoded = base64.b64decode(value + "=" * (-len(value) % 4), validate=True).decode()
     except (binascii.Error, ValueError):
-        return False
-    name, colon, password = decoded.decode("utf-8", "replace").partition(":")
-    return (
-        bool(name and colon and password)
-        and decoded.isascii()
-        and password.isprintable()
-        and not is_placeholder(password)
-    )
+        return _is_credential(value)
+    if not decoded.isprintable():
+        return _is_credential(value)
+    name, colon, password = decoded.partition(":")
+    return bool(name and colon and password) and decoded.isascii() and not is_placeholder(password)
+
+
+def _is_credential(value: str) -> bool:
+    return len(value) >= 8 and not value.islower() and not value.isalpha() and (looks_drawn(value) or _header(value))
 
 
 def _password(value: str) -> bool:
@@ -83,7 +84,7 @@ def _hash(value: str) -> bool:
 
 
 def _npm_password(value: str) -> bool:
-    return _password(value) and _CODE_NAME.match(value) is None
+    return _password(value) and (_CODE_NAME.match(value) is None or (value.isalpha() and looks_drawn(value)))
 
 
 def _argument(value: str) -> bool:
@@ -107,7 +108,10 @@ def _literal(value: str) -> bool:
 def _signed_in(value: str) -> bool:
     # A word alone may as well be a role.
     return (
-        _ADDRESS.fullmatch(value) is None and _DATE.fullmatch(value) is None and not value.isalpha() and _literal(value)
+        _ADDRESS.fullmatch(value) is None
+        and _DATE.fullmatch(value) is None
+        and (not value.isalpha() or looks_drawn(value))
+        and _literal(value)
     )
 
 
@@ -122,15 +126,31 @@ _A_SECRET: Final = Name("", secret=True)
 _ALGORITHM: Final = re.compile(
     r"(?i)(?:[hrep]s|hmac-?sha|sha|md|aes|des)-?\d{0,3}(?:[-/]\w+){0,3}|base64(?:url)?|hex|latin1|utf-?8"
 )
+_SCHEME: Final = re.compile(r"(?i)[a-z0-9-]*(?:hmac|sha|md)-?\d{1,3}")
 _A_PASSWORD: Final = Name("", password=True)
+_A_TOKEN: Final = Name("", token=True)
 
 
 def _bearer(value: str) -> bool:
-    return not is_placeholder(value) and looks_random(value, least_length=16, least_bits=3.0)
+    return not is_placeholder(value) and (
+        looks_random(value, least_length=16, least_bits=3.0) or _is_short_token(value)
+    )
+
+
+def _is_short_token(value: str) -> bool:
+    return is_secret_value(_A_TOKEN, value, quoted=True, weak=True)
 
 
 def _header(value: str) -> bool:
-    return _bearer(value) and looks_issued(value)
+    return _SCHEME.fullmatch(value) is None and (
+        (not is_placeholder(value) and looks_random(value, least_length=16, least_bits=3.0) and looks_issued(value))
+        or _is_short_token(value)
+    )
+
+
+def _default(value: str) -> bool:
+    """What a variable is where nothing sets it: a plain word says little there."""
+    return is_secret_value(_A_PASSWORD, value, quoted=True, weak=True)
 
 
 def _user_token(value: str) -> bool:
@@ -152,7 +172,11 @@ def _slashed_password(value: str) -> bool:
 
 
 def _told(value: str) -> bool:
-    return _argument(value) and _CODE_NAME.match(value) is None and _IDS.match(value) is None
+    return (
+        _argument(value)
+        and (_CODE_NAME.match(value) is None or (value.isalpha() and looks_drawn(value)))
+        and _IDS.match(value) is None
+    )
 
 
 def _connection_password(value: str) -> bool:
@@ -247,16 +271,18 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     _rule("url-token", r"(?i)[?&#](?:access_token|(?:api|access|app|secret|subscription)[_-]?key|appid|auth|auth_token|token|key|password|secret|client_secret|signature|sig)=([^\s&#\"'<>]{8,512})", _QUERY_WORDS, _bearer),
     _rule("basic-auth", r"(?i)basic[ \t]{1,4}([A-Za-z0-9+/]{6,512}={0,2})", ("basic ", "basic\t"), _login),
     _rule("basic-auth", r"(?i)[\"'_]auth[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?([A-Za-z0-9+/]{6,512}={0,2})", ("_auth", '"auth', "'auth"), _login),
-    _rule("bearer-token", r"(?i)(?:bearer|authorization[\"']?:[ \t]{0,4}[\"']?token|\btoken)[ \t]{1,4}(?:token=)?[\"']?([A-Za-z0-9._~+/-]{16,4000}=*)", ("bearer ", "authorization", "'token ", '"token '), _bearer),
-    _rule("bearer-token", r"(?i)(?:x-[a-z-]{0,30}(?:api-?key|token|auth|key|secret)|api-?key|authorization|private-token)[\"']?[:,][ \t]{0,4}[\"']?([A-Za-z0-9._~+/=-]{16,400})", ("x-", "authorization", "apikey:", "api-key:", "private-token"), _header),
+    _rule("bearer-token", r"(?i)(?:bearer|authorization[\"']?:[ \t]{0,4}[\"']?token|\btoken)[ \t]{1,4}(?:token=)?[\"']?([A-Za-z0-9._~+/-]{8,4000}=*)", ("bearer ", "authorization", "'token ", '"token '), _bearer),
+    _rule("bearer-token", r"(?i)(?:x-[a-z-]{0,30}(?:api-?key|token|auth|key|secret)|api-?key|authorization|private-token)[\"']?[:,][ \t]{0,4}[\"']?([A-Za-z0-9._~+/=-]{12,400})", ("x-", "authorization", "apikey:", "api-key:", "private-token"), _header),
     _rule("npm-token", r"(?i)(?<![A-Za-z0-9])_(?:authToken|auth|password)[ \t]{0,4}=[ \t]{0,4}\"?([^\s\"]{6,512})", ("_auth", "_password"), _npm_password),
     _rule("login-password", r"(?i)\b(?:user(?:name)?|login|e-?mail|account|id)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[^\s,;]{1,64}[ \t]{0,4}[,;/|&]?[ \t]{0,4}(?:and[ \t])?(?:the[ \t])?(?:password|passwd|pass|pwd|pw)[ \t]{0,2}[:=][ \t]{0,2}([^\s,;\"'`)]{4,64})", ("password", "passwd", "pass:", "pwd:", "pw:"), _told, before=100),
     _rule("config-password", r"(?i)(?:proxy_set_header[ \t]{1,8}\S{0,40}(?:key|token|auth\w{0,20}|secret)[ \t]{1,8}|set[ \t]{1,4}\$\w{0,40}(?:key|token|secret|password)[ \t]{1,8})[\"']?(?:bearer |basic )?([^\s\"';$]{8,256})[\"']?;", ("proxy_set_header", "set $"), _header),
     _rule("config-password", r"(?:PASSWORD|PASSWD|SECRET|TOKEN|_KEY):?-([^\s{}$\"']{4,256})\}", ("password:-", "passwd:-", "secret:-", "token:-", "_key:-", "password-", "secret-", "token-"), _told),
+    _rule("config-password", r"\$\{[\w.-]{0,60}(?i:passw(?:or)?d|passwd|pwd|pass|secret|token|[_.-]key):-?([^\s{}$\"'`]{4,256})\}", ("password:", "passwd:", "pwd:", "pass:", "secret:", "token:", "_key:", "-key:", ".key:"), _default, before=62),
     _rule("netrc-password", r"(?i)login[ \t\r\n]{1,8}(?!(?:and|or|using|with|in|from)\b)\S{1,128}[ \t\r\n]{1,8}password[ \t\r\n]{1,8}(\S{1,256})(?![^\S\r\n]{0,8}[\w(])", ("login",), _netrc),
     _rule("connection-string", r"(?i)(?:;|[\"'=]|(?<!-)>)[ \t]{0,4}(?:password|pwd)[ \t]{0,4}=[ \t]{0,4}([^;\"'\r\n<]{1,256})", ("password", "pwd"), _connection_password, before=5),
     _rule("config-password", r"(?i)(?:requirepass|masterauth|rootpw|bindpw|ldap_?bind_?password)[ \t]{1,8}[\"']?([^\s\"'#]{4,128})[\"']?[ \t]{0,8}(?:\r?\n|$)", ("requirepass ", "masterauth ", "rootpw ", "rootpw\t", "bindpw ", "bindpassword "), _literal),
     _rule("config-password", r"(?i)env[ \t]{1,4}[a-z_]{0,40}(?:passw(?:or)?d|pwd|secret|token|_key)[ \t]{1,4}[\"']?([^\s\"'#$&|;]{4,256})[\"']?[ \t]{0,8}(?:\\?\r?\n|$)", ("env ",), _literal),
+    _rule("connection-string", r"(?i)jdbc:[^\s\"'<>]{1,200}[?&;](?:password|pwd)=([^\s&;,\"'`<>\\)]{3,128})", ("jdbc:",), _url_password),
     _rule("connection-string", r"(?i)(?:host|dbname|user|port|sslmode)=[^\s\"',]{1,128}[ \t]{1,4}(?:\w{1,20}=[^\s\"',]{1,128}[ \t]{1,4}){0,6}password=([^\s\"',)]{1,128})", ("host=", "dbname=", "user="), _password),
     _rule("command-password", r"(?:-u|--user|--proxy-user)[ =]{0,4}[\"']?[^\s:\"'/$]{1,64}:([^\s\"'$]{3,256})", ("-u ", "-u=", "--user ", "--user=", "--proxy-user"), _not_ids),
     _rule("command-password", r"(?i)(?<![\w-])--?(?:[a-z-]{0,20}(?:password|passwd|token|api-key|apikey|secret|client-secret|passphrase|access-key|secret-key)|pass|pwd)(?:[ =]{1,4})[\"']?((?:[A-Za-z]{4,64}(?=[\"']|[ \t]{0,4}(?:[\\\\\r\n|>;&-]|$))|(?![A-Za-z]{1,64}(?:[ \t]|$))[^\s\"'`,;)\]}|&<>]{4,256}))", ("password ", "passwd ", "token ", "api-key ", "apikey ", "secret ", "passphrase ", "-key ", "-pass ", "-pwd ", "--token=", "--secret=", "-token=", "-secret=", "password="), _argument, before=24),
@@ -268,7 +294,7 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     _rule("login-password", r"(?i)(?:user|role)[ \t]{1,4}\S{1,64}[ \t]{1,4}(?:with[ \t]{1,4})?(?:(?:login|superuser|encrypted)[ \t]{1,4}){0,3}password[ \t]{1,4}" + _STRING, ("user ", "role "), _password),
     _rule("login-password", r"(?i)(?:getconnection|dbi->connect)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("getconnection(", "dbi->connect("), _password),
     _rule("login-password", r"(?i)(?:mysqli?(?:_connect)?|mysqli_real_connect|pymysql\.connect|MySQLdb\.connect|PDO|Sequelize)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("mysqli(", "mysql_connect(", "mysqli_connect(", "pymysql.connect(", "mysqldb.connect(", "pdo(", "sequelize("), _password),
-    _rule("login-password", r"(?i)(?:\.login|wifi\.begin|basic_?auth|passwordauthentication|usernamepasswordcredentials|usernamepasswordtoken|networkcredential|plain_?auth|\.authenticate|auth[ \t]?=[ \t]?|\.auth|basiccredentials)\(" + _FIRST + _STRING, (".login(", "wifi.begin(", "basicauth(", "basic_auth(", "passwordauthentication(", "usernamepasswordcredentials(", "usernamepasswordtoken(", "networkcredential(", "plainauth(", ".authenticate(", "auth=(", "auth = (", ".auth(", "basiccredentials("), _literal),
+    _rule("login-password", r"(?i)(?:\.login|wifi\.begin|basic_?auth|passwordauthentication|usernamepasswordcredentials|usernamepassword(?:authentication)?token|username_pw_set|networkcredential|plain_?auth|\.authenticate|auth[ \t]?=[ \t]?|\.auth|basiccredentials)\(" + _FIRST + _STRING, (".login(", "wifi.begin(", "basicauth(", "basic_auth(", "passwordauthentication(", "usernamepasswordcredentials(", "usernamepasswordtoken(", "usernamepasswordauthenticationtoken(", "username_pw_set(", "networkcredential(", "plainauth(", ".authenticate(", "auth=(", "auth = (", ".auth(", "basiccredentials("), _literal),
     _rule("config-password", r"(?i)ansible_(?:ssh_|become_|sudo_)?pass(?:word)?=([^\s\"']{3,256})", ("ansible_",), _literal),
     _rule("connection-string", r"[\"'`=][\w.-]{1,64}:([^\s@:\"'`/]{1,128})@(?:tcp|unix|udp)\(", ("@tcp(", "@unix(", "@udp("), _url_password, before=194),
     _rule("command-password", r"(?i)CURLOPT_\w{0,20}(?:PASSWD|PASSWORD|PWD)[ \t]{0,4}(?:,|=>)[ \t]{0,4}[\"'](?:[^\"'\r\n:]{1,64}:)?([^\"'\r\n:]{1,128})[\"']", ("curlopt_",), _literal),
@@ -280,8 +306,19 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     _rule("connection-string", r"(?i)\.open\([\"']mysql[\"'],[ \t]{0,4}[\"'`][\w.-]{1,64}:([^\s@:\"'`/]{1,128})@", ('.open("mysql', ".open('mysql"), _url_password),
     _rule("config-password", r"(?i) (?:password|secret) [057] (?=\S{0,40}\d)([^\s\"']{6,128})", (" password 7 ", " password 0 ", " secret 5 ", " secret 0 ", " password 5 "), _password),
     _rule("command-password", r"echo[ \t]{1,4}(?:-n[ \t]{1,4})?[\"']?([^\s\"'$|`]{4,128})[\"']?[ \t]{0,4}\|[ \t]{0,4}(?:sudo[ \t]{1,4}-S|(?:sudo[ \t]{1,4})?passwd[ \t]{1,4}--stdin|docker[ \t]{1,4}login)", ("sudo -s", "passwd --stdin", "docker login"), _literal, before=160),
-    _rule("command-password", r"(?:(?:docker|podman|az|oc|skopeo|helm registry) login\b[^\r\n|;&]{0,120}? -p|(?:un)?zip\b[^\r\n|;&]{0,60}? -P|ldap(?:search|add|modify|passwd|whoami)\b[^\r\n|;&]{0,160}? -w|smbclient\b[^\r\n|;&]{0,100}? -U[ \t]{0,4}[\"']?[\w.\\-]{1,64}%)[ \t]{0,4}[\"']?([^\s\"'$`<({-][^\s\"'`]{3,128})", ("docker login", "podman login", "az login", "oc login", "skopeo login", "helm registry login", "zip -", "ldapsearch", "ldapadd", "ldapmodify", "ldappasswd", "ldapwhoami", "smbclient"), _argument),
+    _rule("command-password", r"(?:(?:docker|podman|az|oc|skopeo|helm registry) login\b[^\r\n|;&]{0,120}? -p|(?:un)?zip\b[^\r\n|;&]{0,60}? -P|mongo(?:sh|dump|restore|export|import)?\b[^\r\n|;&]{0,160}? -p|ldap(?:search|add|modify|passwd|whoami)\b[^\r\n|;&]{0,160}? -w|smbclient\b[^\r\n|;&]{0,100}? -U[ \t]{0,4}[\"']?[\w.\\-]{1,64}%)[ \t]{0,4}[\"']?([^\s\"'$`<({-][^\s\"'`]{3,128})", ("docker login", "podman login", "az login", "oc login", "skopeo login", "helm registry login", "zip -", "mongo -", "mongo --", "mongosh -", "mongodump -", "mongorestore -", "mongoexport -", "mongoimport -", "ldapsearch", "ldapadd", "ldapmodify", "ldappasswd", "ldapwhoami", "smbclient"), _argument),
     _rule("login-password", r"(?i)plain_?auth\([ \t]{0,4}[\"'][^\"'\r\n]{0,200}[\"'],\s{0,8}(?:[\"'][^\"'\r\n]{1,200}[\"']|[\w.]{1,60}),\s{0,8}" + _STRING, ("plainauth(", "plain_auth("), _literal),
+    _rule("login-password", r"(?i)(?:passwordprotection\([ \t]{0,4}|\.(?:load|store|init|getkey|setkeyentry|loadkeymaterial)\([^\r\n]{0,120}?,[ \t]{0,4})" + _STRING + r"\.toCharArray\(\)", ("passwordprotection(", ".load(", ".store(", ".init(", ".getkey(", ".setkeyentry(", ".loadkeymaterial("), _literal),
+    _rule("login-password", r"(?i)(?:password_?encoder(?:\(\))?\.encode|bcrypt\w{0,20}(?:\(\))?(?:\.|::)(?:encode|hash|hashsync|hashpw|make)|generate_password_hash|make_password|password_hash|hash::make)\([ \t]{0,4}b?" + _STRING, ("encoder.encode(", "encoder().encode(", "bcrypt", "generate_password_hash(", "make_password(", "password_hash(", "hash::make("), _literal, before=20),
+    _rule("login-password", r"(?i)assert_?(?:equals?|same)[( ][ \t]{0,4}" + _STRING + r",[ \t]{0,4}[\w.$>()-]{0,60}(?:password|passwd)(?:\(\))?[ \t]{0,4}(?:[,)]|\r?\n|$)", ("assertequal", "assert_equal", "assertsame"), _default),
+    _rule("config-password", r"(?i)(?:password|passwd|pwd|secret|token|api_?key)[\"'][^<>]{0,80}>\s{0,40}<value>([^<>\r\n]{3,256})</value>", tuple(f"{name}{sign}" for name in ("password", "passwd", "pwd", "secret", "token", "apikey", "api_key") for sign in "\"'"), _literal),
+    _rule("command-password", r"mysqladmin\b[^\r\n|;&]{0,100}[ \t]password[ \t]{1,4}[\"']?([^\s\"'`$&|;<-][^\s\"'`&|;]{3,128})", ("mysqladmin -",), _literal),
+    _rule("command-password", r"htpasswd[ \t]{1,4}-(?=(?:\w{1,8}[ \t]{1,4}-){0,3}\w{0,8}b)(?:(?=\w{0,8}n)\w{1,8}|\w{1,8}(?:[ \t]{1,4}-\w{1,8}){0,3}[ \t]{1,4}[^\s-]\S{0,127})[ \t]{1,4}[^\s-]\S{0,63}[ \t]{1,4}[\"']?([^\s\"'`$&|;<>-][^\s\"'`&|;]{3,128})", ("htpasswd -",), _literal),
+    _rule("connection-string", r"(?i)(?:oracle(?:db)?\.connect\([ \t]{0,4}[\"']|sqlplus[ \t]{1,4}(?:-\w{1,8}[ \t]{1,4}){0,3}[\"']?)\w{1,64}/([^\s@\"'$/]{3,128})@", ("oracle.connect(", "oracledb.connect(", "sqlplus "), _url_password),
+    _rule("login-password", r"(?i)user(?:name)?[ \t]?/[ \t]?password[\"'`)*]{0,3}[ \t]?[:=][ \t]{0,4}[\"'`]?[\w.@-]{2,64}[ \t]?/[ \t]?([^\s\"'`)/]{4,64})", ("/password", "/ password"), _told, before=12),
+    _rule("config-password", r"(?i)enable (?:secret|password) (?:level \d{1,2} )?(?:\d )?([^\s\"'`]{4,128})[ \t]{0,4}(?:\r?\n|$)", ("enable secret ", "enable password "), _told),
+    _rule("assigned-secret", r"(?i)(?:set_access_token|oauthhandler|setoauth(?:consumer|accesstoken)|new accesstoken|oauthconsumer|oauth1(?:session)?)\(" + _FIRST + _STRING, ("set_access_token(", "oauthhandler(", "setoauthconsumer(", "setoauthaccesstoken(", "new accesstoken(", "oauthconsumer(", "oauth1(", "oauth1session("), _bearer),
+    _rule("command-password", r"(?:ngrok (?:config add-)?authtoken|vault login)[ \t]{1,4}([A-Za-z0-9._-]{8,128})[ \t]{0,4}(?:\r?\n|$)", ("ngrok authtoken", "add-authtoken", "vault login"), _bearer, before=16),
     _rule("assigned-secret", r"(?i)(?:secretkeyspec|algorithm\.hmac\d{3}|signingkey|\.hmacshakeyfor)\([ \t]{0,4}" + _STRING, ("secretkeyspec(", "algorithm.hmac", "signingkey(", ".hmacshakeyfor("), _made_up),
     _rule("assigned-secret", r"(?i)(?:jwt\.(?:sign|verify|encode|decode)|createhmac|create(?:de)?cipher(?:iv)?|signwith)\([^\r\n]{0,200}?[\w)}\]\"'],[ \t]{0,4}" + _STRING + r"(?=[ \t]{0,4}[,)])", ("jwt.sign(", "jwt.verify(", "jwt.encode(", "jwt.decode(", "createhmac(", "createcipher", "createdecipher", "signwith("), _made_up),
     _rule("password-hash", r"\$(?:apr1|2[abxy]|1|5|6|y|7|gy|argon2(?:id|i|d)|P|H|pbkdf2(?:-sha\d{1,3})?|scrypt)\$[./A-Za-z0-9$,=+-]{20,300}", ("$apr1$", "$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$5$", "$6$", "$y$", "$7$", "$gy$", "$argon2", "$p$", "$h$", "$pbkdf2", "$scrypt$"), _hash, group=0),

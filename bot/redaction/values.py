@@ -10,13 +10,13 @@ from typing import Final
 from bot.redaction.placeholders import entropy, is_placeholder, looks_drawn, looks_issued, looks_random, vocabulary
 
 _PASSWORD: Final = re.compile(
-    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|requirepass|masterauth|identified|securestring"
+    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|stapsk|requirepass|masterauth|identified|securestring"
 )
 _SECRET: Final = re.compile(
     r"(?i)secret|credential|(?:private|encrypt(?:ion)?|crypto|cipher|aes|master|signing|hmac|jwt|session)[_.-]?key"
 )
 _TOKEN: Final = re.compile(
-    r"(?i)token|connection_?string|webhook_?url|"
+    r"(?i)token|connection_?string|webhook_?url|(?<![a-z])(?:salt|auth|pepper)$|"
     r"(?:api|access|app|auth|consumer|client|subscription|account|storage|license|service|admin|master|server|shared|ssh|deploy|integration|write|user)[_.-]?key"
 )
 
@@ -108,7 +108,7 @@ _WORDS_JOINED: Final = re.compile(r"[A-Za-z]+(?:[_.: -]+[A-Za-z]+)+[_.:]?|[A-Z]?
 _CAPITAL: Final = re.compile(r"[A-Z][a-z]+")
 _SHOUTED: Final = re.compile(r"[A-Z][A-Z_]+")
 _KEYWORD: Final = re.compile(
-    r"(?i)pass|pwd|secret|token|credential|cred|key|auth|user|field|input|login|confirm|name|value|prompt|label|header|param|string|error|invalid|required|missing|empty|text|hint|message"
+    r"(?i)pass|pwd|psk|secret|token|credential|cred|key|auth|user|field|input|login|confirm|name|value|prompt|label|header|param|string|error|invalid|required|missing|empty|text|hint|message"
 )
 _ROLE: Final = re.compile(
     r"(?i)(?:new|old|confirm|current|user|users|txt|input|reset|forgot|change|your|invalid|wrong|bad|no|show|hide|verify|repeat|enter|reenter|retype|has|is|get|set|update|with|the|plain|hashed|encrypted|raw|db|database|original|generate[d]?|valid|incorrect|missing|empty|login|sign|email|one|time|web|https?)+[_-]?(?:password|passwd|pwd|pass|passphrase|secret|token)s?"
@@ -123,7 +123,7 @@ _PATTERN: Final = re.compile(
     r":x:\d+:|^\^.*\$$|\[[^\]]*(?:A-Z|a-z|0-9)[^\]]*\]|\\[dws][+*{]|\(\?[=!:]|\.\*|\b(?:required|nullable|sometimes)(?:_\w+(?::\w+)?)?\|"
 )
 _EXPRESSION: Final = re.compile(
-    r"^[+,.)=&?|:;].*[+,.(=&?|:;]$|^[,).]|[?&][A-Za-z_]+=$|[(]$| \+ |['\"] ?\+|\+ ?['\"]|\w\(.*\)|=>|[{}]\s*$|;$|^\W*$|&&|\|\||(?:required|nullable|confirmed|min:\d+|max:\d+)\||\|(?:required|nullable|confirmed|min:|max:)|</?\w|\\n|\\t|%[0-9A-F]{2}%[0-9A-F]{2}"
+    r"^[+,.)=&?|:;].*[+,.(=&?|:;]$|^[,).]|[?&][A-Za-z_]+=$|^[?&]\w+=|[(]$| \+ |['\"] ?\+|\+ ?['\"]|\w\(.*\)|=>|[{}]\s*$|;$|^\W*$|&&|\|\||(?:required|nullable|confirmed|min:\d+|max:\d+)\||\|(?:required|nullable|confirmed|min:|max:)|</?\w|\\n|\\t|%[0-9A-F]{2}%[0-9A-F]{2}"
 )
 _CONNECTION: Final = re.compile(r"(?i)connection_?string")
 _IN_CONNECTION: Final = re.compile(
@@ -214,10 +214,12 @@ def _is_prose(value: str) -> bool:
 def _is_password(value: str, *, quoted: bool, weak: bool) -> bool:
     if len(value) < (6 if weak else 3 if value.isdigit() and quoted else 4) or (" " in value and weak):
         return False
-    if _CAPITAL.fullmatch(value) or _SHOUTED.fullmatch(value) or _ROLE.fullmatch(value):
+    if _ROLE.fullmatch(value):
         return False
+    if _CAPITAL.fullmatch(value) or _SHOUTED.fullmatch(value):
+        return quoted and looks_drawn(value)
     if _WORDS_JOINED.fullmatch(value) or value.endswith(":"):
-        return not weak and _KEYWORD.search(value) is None
+        return _KEYWORD.search(value) is None and (not weak or (len(value) >= 8 and looks_drawn(value)))
     if _LETTERS.fullmatch(value):
         return not weak or looks_issued(value) or looks_drawn(value)
     if _NUMBER.fullmatch(value) and weak:
@@ -257,6 +259,8 @@ def _is_issued(name: str, value: str, *, sure: bool) -> bool:
         looks_issued(value) or sum(char.isdigit() for char in value) >= 3
     ):
         return True
-    if len(value) >= 8 and (looks_issued(value) or looks_drawn(value)) and entropy(value) >= 2.7:
+    if len(value) >= 8 and (
+        (looks_issued(value) and entropy(value) >= 2.7) or (looks_drawn(value) and entropy(value) >= 2.2)
+    ):
         return True
     return len(value) >= 24 and entropy(value) >= 4.2 and _WORDS_JOINED.fullmatch(value) is None
