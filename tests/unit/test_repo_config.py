@@ -34,7 +34,7 @@ protected: ["migrations/**"]
 financial_risk: [billing/]
 publish: auto
 ci: [lint, "build (3.11)"]
-sandbox: {egress: [PyPI.org, "*.example.org"], toolchain: python3.12}
+sandbox: {egress: [Packages.Example.com, "*.example.org"], toolchain: python3.12}
 retention_days: 30
 """
 
@@ -61,7 +61,7 @@ def test_every_key() -> None:
         "claude-haiku-5-5",
     ]
     assert (config.budget.run, config.budget.day) == (2.5, 20)
-    assert config.sandbox.egress == ("pypi.org", "*.example.org")
+    assert config.sandbox.egress == ("packages.example.com", "*.example.org")
     assert config.protected == ("migrations/**",)
     assert check_config_report(FULL) == []
 
