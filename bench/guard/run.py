@@ -81,7 +81,7 @@ def peer(folder: str) -> Allows:
     install += ["--only-binary", ":all:", "--ignore-requires-python", "--target", folder, f"{PEER}=={PEER_VERSION}"]
     subprocess.run(install, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
     sys.path.insert(0, folder)
-    import bash_classify  # type: ignore[import-not-found]
+    import bash_classify  # type: ignore[import-not-found]  # the peer, which this bench installs
 
     database = bash_classify.load_database()
     reads = bash_classify.Classification.READONLY

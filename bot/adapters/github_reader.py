@@ -41,6 +41,8 @@ _PAGE: Final = 100
 _LOG_BYTES: Final = 1 << 16
 # GitHub ends issues at 2,500 comments; a list that never ends is a fault, not data.
 _PAGES: Final = 200
+# What our receiver says of a delivery that it could never store; 401 and 415 are about the App's settings.
+_REFUSED: Final = frozenset({400, 413})
 _COMPARED: Final = 300
 _GHOST: Final = Actor(0, "ghost", "Mannequin")
 
@@ -392,8 +394,7 @@ def _listed(guid: str, attempts: Sequence[Mapping[str, Any]]) -> ListedDelivery:
         event=str(latest.get("event", "")),
         first_at=milliseconds(attempts[-1]["delivered_at"]),
         attempts=len(attempts),
-        stored=200 <= code < 300,
-        answered=200 <= code < 500,
+        answered=200 <= code < 300 or code in _REFUSED,
     )
 
 

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from bot.domain.markdown import VOID
+
 # CommonMark's raw HTML, section 6.6. Nothing is given back once read, so that long tags cost their length and no more.
 _INLINE_TAG: Final = re.compile(
     r"""<(/)?+([A-Za-z][A-Za-z0-9-]*+)((?(1)|(?:\s++[A-Za-z_:][\w.:-]*+"""
@@ -37,13 +39,12 @@ _BLOCK_SIGN: Final = re.compile("<")
 # What people see of an attribute is an address that they can follow; a picture's own is kept beside it.
 _ADDRESSES: Final = {"a": "href", "img": "src", "source": "src", "video": "src"}
 _INERT: Final = frozenset(
-    "width height align valign open hidden start type colspan rowspan dir checked disabled".split()  # noqa: SIM905
+    "width height align valign open hidden start type colspan rowspan dir checked disabled".split()  # noqa: SIM905 - one list, read as such
 )
 _INERT_VALUE: Final = re.compile(r"[A-Za-z0-9.%]{0,12}")
-_VOID: Final = frozenset("area base br col embed hr img input link meta param source track wbr".split())  # noqa: SIM905
 # Elements whose content browsers or GitHub's sanitizer do not show.
 _UNSEEN: Final = frozenset(
-    "script style template noscript svg math rp audio video canvas object datalist dialog".split()  # noqa: SIM905
+    "script style template noscript svg math rp audio video canvas object datalist dialog".split()  # noqa: SIM905 - one list, read as such
 )
 _INVISIBLE: Final = re.compile(
     r"(?i)display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*+0*+\.?0*+\s*+(?:;|%|$)|font-size\s*:\s*+0*+\.?0*"
@@ -128,7 +129,7 @@ class Html:
         """Renderers differ on where such things end: with two hyphens in a comment, with a bracket in the others."""
         if "--" in inside[2:-2] if inside.startswith("--") else ">" in inside:
             for tag in _BLOCK_TAG.finditer(inside):
-                if not tag[1] and tag[2].lower() not in _VOID:
+                if not tag[1] and tag[2].lower() not in VOID:
                     self._open(tag[2].lower(), _attributes(tag[3]))
 
     def _say(self, out: list[str], text: str) -> None:
@@ -145,7 +146,7 @@ class Html:
         else:
             self.summary = "none" if self.summary == "next" else self.summary
             # A slash at a tag's end closes nothing in HTML.
-            if name not in _VOID:
+            if name not in VOID:
                 self._open(name, attributes)
         if not self.hides and name != "summary":
             out.append(self._shown(tag, name, attributes))

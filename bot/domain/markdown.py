@@ -24,10 +24,12 @@ _FOOTNOTE: Final = re.compile(r" {0,3}\[\^[^\]]+\]:")
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 _TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)(?:[^\"'<>]|\"[^\"]*\"|'[^']*')*>")
 _BREAKS: Final = frozenset({"softbreak", "hardbreak"})
-# Elements that hold nothing, and those that the next paragraph closes by itself.
-_CLOSED: Final = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p".split()  # noqa: SIM905
+# Elements that hold nothing.
+VOID: Final = frozenset(
+    "area base br col embed hr img input link meta param source track wbr".split()  # noqa: SIM905 - one list, read as such
 )
+# And one that the next paragraph closes by itself.
+_CLOSED: Final = VOID | {"p"}
 
 
 class _Folds:

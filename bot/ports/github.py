@@ -44,8 +44,8 @@ class GitHubRefused(GitHubError):
 class ListedDelivery:
     """A delivery as GitHub lists its attempts. ``id`` is the latest one's, ``first_at`` the time of the first, in milliseconds.
 
-    ``stored``: the latest was answered 2xx. ``answered``: by our receiver, with that or with a refusal, and not by a failure
-    of it (5xx, time-out, nobody there).
+    ``answered``: the latest was taken, or refused for what it is. Everything else (5xx, a wrong secret, nobody there) is no
+    answer to this delivery, and another attempt may be taken.
     """
 
     id: int
@@ -53,7 +53,6 @@ class ListedDelivery:
     event: str
     first_at: int
     attempts: int
-    stored: bool
     answered: bool
 
 

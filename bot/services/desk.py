@@ -22,6 +22,7 @@ from bot.ports.storage import Storage, Transaction
 from bot.ports.trees import Trees
 from bot.redaction import Redactor
 
+HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 NO_SUBJECT = "0" * 64
 """Subject of evidence that is about no artifact."""

@@ -13,11 +13,10 @@ from bot.policy.decide import decide, decision_sha256
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, text_hash
+from bot.services.desk import HOUR_MS, Desk, text_hash
 from bot.services.setting import Setting
 from bot.services.write_facts import facts_at_staging
 
-HOUR_MS = 3_600_000
 LIMIT_BYTES = 60_000
 """Comment bodies are cut here: safe on every surface of GitHub."""
 

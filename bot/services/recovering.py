@@ -16,11 +16,10 @@ from bot.domain.outcome import Done, Outcome, Snooze
 from bot.ports import records as r
 from bot.ports.github import GitHubBusy, GitHubReader, GitHubRefused, ListedDelivery
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, ask
+from bot.services.desk import HOUR_MS, Desk, ask
 
 log = structlog.get_logger()
 
-HOUR_MS: Final = 3_600_000
 WINDOW_MS: Final = 72 * HOUR_MS
 """How long GitHub lists and repeats a delivery."""
 EVERY_MS: Final = 60_000
@@ -28,7 +27,7 @@ SOONEST_MS: Final = 2_000
 LAG_MS: Final = 300_000
 """How long an attempt may take to show in the list."""
 MOST_REFUSED: Final = 3
-"""After so many attempts that our own receiver did not store, a delivery is one that it never will."""
+"""After so many attempts that our receiver answered and did not store, a delivery is one that it never will."""
 
 
 def key_of(hour: int) -> str:
@@ -74,7 +73,7 @@ class Recovering:
         try:
             listed = self.reader.deliveries(max(int(job.payload["since"]), self._clear_until - LAG_MS))
             missing = self._missing(listed)
-            self._ask_for(missing, open_=bool(listed) and max(listed, key=lambda one: one.id).stored)
+            self._ask_for(missing, open_=bool(listed) and max(listed, key=lambda one: one.id).answered)
         except (GitHubBusy, GitHubRefused) as error:
             return Snooze(now + EVERY_MS, error.sentence)
         if missing:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from structlog.testing import capture_logs
 
 from bot.ports import records as r
-from bot.services.recovering import HOUR_MS, LAG_MS, MOST_REFUSED, WINDOW_MS, key_of
+from bot.services.desk import HOUR_MS
+from bot.services.recovering import LAG_MS, MOST_REFUSED, WINDOW_MS, key_of
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 
@@ -97,6 +98,24 @@ def test_what_the_receiver_refuses_is_given_up_after_some_attempts() -> None:
         house.github.webhook_url = answers
         house.later(61)
         assert _attempts(house)[lost.guid] == MOST_REFUSED
+
+
+def test_a_wrong_secret_is_an_outage_and_gives_nothing_up() -> None:
+    with House() as house, _storing_nothing(401) as stranger:
+        house.planned()
+        answers, house.github.webhook_url = house.github.webhook_url, stranger
+        house.github.comment("issue", "first", by="bob")
+        house.github.comment("issue", "second", by="bob")
+        assert house.github.wait_delivered()
+        lost = [one.guid for one in house.github.deliveries[-2:]]
+        for _ in range(MOST_REFUSED + 2):
+            house.later(61)
+        assert _attempts(house)[lost[0]] > MOST_REFUSED
+        assert _attempts(house)[lost[1]] == 1
+        house.github.webhook_url = answers
+        for _ in range(2):
+            house.later(61)
+        assert {one.id for one in house.deliveries()} >= set(lost)
 
 
 def test_an_inbox_from_a_backup_takes_again_what_was_answered_once() -> None:

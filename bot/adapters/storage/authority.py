@@ -243,7 +243,7 @@ def _in_words(rights: Held) -> tuple[str, ...]:
 
 def add_login(connection: sa.Connection, process: str, user: str, password: str) -> None:
     """A database user with the rights of one process; as deploy/postgres/users.sh makes them for a deployment."""
-    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg's
     named = {"user": sql.Identifier(user), "password": sql.Literal(password), "role": sql.Identifier(role_of(process))}
     driver.execute(sql.SQL("CREATE ROLE {user} LOGIN PASSWORD {password} IN ROLE {role}").format(**named))
 
