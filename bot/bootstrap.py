@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,6 +16,7 @@ from alembic.script import ScriptDirectory
 from bot.adapters.artifact_files import ArtifactFiles
 from bot.adapters.celery_queue import CeleryApp, CeleryQueue, make_celery
 from bot.adapters.git_trees import GitTrees
+from bot.adapters.lease_owner import is_dead, owner_name
 from bot.adapters.storage import SqlStorage, migrate
 from bot.adapters.storage.authority import Standing, standing
 from bot.adapters.storage.engine import dispose, is_sqlite, make_engine, our_errors, parse_url
@@ -85,22 +84,6 @@ LEASES: dict[Process, tuple[str, ...]] = {
 }
 
 
-def owner_name(process: Process) -> str:
-    """Who holds a lease: machine, boot, process kind and number, so that leases of the dead can be told."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    mark = boot.read_text("ascii").strip()[:8] if boot.exists() else "unknown"
-    return f"{socket.gethostname()}:{mark}:{process}:{os.getpid()}:"
-
-
-def is_dead(owner: str, here: str) -> bool:
-    """Whether an owner's process ran on this machine since its boot and is gone. Of other machines nothing is known."""
-    host, mark = here.split(":")[:2]
-    parts = owner.split(":")
-    if len(parts) < 4 or parts[:2] != [host, mark] or mark == "unknown" or not parts[3].isdigit():
-        return False
-    return not Path(f"/proc/{parts[3]}").exists()
-
-
 def prepare(settings: Settings) -> None:
     """Directories and migrations; safe to call by every process at every start.
 
@@ -136,7 +119,7 @@ def _release_the_dead(storage: SqlStorage, process: Process) -> None:
         return
     with storage.begin() as tx:
         for owner in tx.jobs.owners(among):
-            if is_dead(owner, owner_name(process)):
+            if is_dead(owner):
                 tx.jobs.release_owner(owner, among)
 
 
@@ -160,7 +143,7 @@ def build(settings: Settings) -> Parts:
         redactor=Redactor(settings.held),
         limits=Limits(pacing_ms=settings.pacing_ms, lease_ms=settings.lease_ms),
         app_id=settings.app_id,
-        owner=owner_name(settings.process),
+        owner=owner_name(settings.process.value),
         public_url=settings.public_url,
     )
     outboxes = Outboxes(desk)
@@ -277,7 +260,7 @@ def shell(settings: Settings) -> Shell:
         redactor=Redactor(settings.held),
         limits=Limits(),
         app_id=settings.app_id,
-        owner=owner_name(settings.process),
+        owner=owner_name(settings.process.value),
     )
     return Shell(settings, storage, Stopping(desk))
 
@@ -365,6 +348,7 @@ def _agents(settings: Settings, desk: Desk) -> dict[str, Handler]:
         prices=prices_of(settings),
         default_model=settings.model_name,
         workroom=room / "work",
+        leaving=desk.leaving,
     )
     return {
         JobKind.DRAFT: lambda job: draft(agents, job),

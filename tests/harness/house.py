@@ -301,12 +301,12 @@ class House(HouseView):
     def _pump(self) -> None:
         for _ in range(MOST_JUMPS):
             self._settle()
-            before, deaths = self._mark(), self.deaths
+            before, deaths, looked_at = self._mark(), self.deaths, self.clock.now()
             self._alive(self.parts.sweeper.sweep)
             self._settle()
             if self._mark() != before or self.deaths != deaths:
                 continue
-            due = self._next_due()
+            due = self._next_due(looked_at)
             if due is None:
                 return
             self.clock.ahead_ms += max(due - self.clock.now(), 0) + 1
@@ -356,8 +356,8 @@ class House(HouseView):
         with self.parts.storage.read() as tx:
             return tuple(tuple(tx.runs._link.run(one).one()) for one in asked)
 
-    def _next_due(self) -> int | None:
-        now = self.clock.now()
+    def _next_due(self, now: int) -> int | None:
+        """When the next thing is due; also one that became so since ``now``, while somebody looked."""
         # Code of a paused run asks again every second, until somebody resumes it.
         paused = sa.select(runs.c.id).where(runs.c.paused.is_(True))
         times = (
