@@ -1,10 +1,35 @@
-"""What every session of pytest prints besides: how many escapes from the sandbox were tried, and how many were held."""
+"""What every session of pytest prints besides (how many escapes from the sandbox were tried and held), and its order over workers."""
 
 from __future__ import annotations
+
+from itertools import groupby, islice
 
 import pytest
 
 ESCAPES = "tests/security/test_sandbox_escapes"
+
+SLOW = ("tests/flows/", "tests/crash/", "tests/contract/", "tests/security/")
+"""Rooms whose tests take longer than most, the slowest first."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each worker begins with its part of the slow files: what is left for the end, and is dealt out anew, is quick.
+
+    pytest-xdist's `worksteal` gives each worker an equal part of the list, and takes from the ends of the longest.
+    """
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    parts: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    dealt = 0
+    for room in SLOW:
+        slow = [one for one in items if one.nodeid.startswith(room)]
+        for _, file in groupby(slow, key=lambda one: one.nodeid.partition("::")[0]):
+            parts[dealt % workers].extend(file)
+            dealt += 1
+    quick = iter([one for one in items if not one.nodeid.startswith(SLOW)])
+    for left, part in zip(range(workers, 0, -1), parts, strict=True):
+        share = (len(items) - sum(map(len, parts[:-left]))) // left
+        part.extend(islice(quick, max(share - len(part), 0)))
+    items[:] = [one for part in parts for one in part]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
