@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT.parent / "shared" / "data" / "commands-dev.json"
 PEER, PEER_VERSION = "bash-classify", "0.14.1"
 MOST_MS = 1.0
+
+# A reviewer may ask whether a page is there, and fetch none: that part of the read-only lines is refused on purpose.
+_FETCHES = re.compile(r"(?:curl|wget)\b").match
 
 Allows = Callable[[str, Profile], bool]
 
@@ -66,6 +71,7 @@ def kinds() -> list[Lines]:
         *found,
         Lines("labelled not read-only", Profile.REVIEWER, other, harmful=True),
         Lines("labelled read-only", Profile.REVIEWER, read_only, harmful=False),
+        Lines("the same without fetches", Profile.REVIEWER, tuple(filterfalse(_FETCHES, read_only)), harmful=False),
         Lines("of ordinary CI jobs", Profile.IMPLEMENTER, tuple(data["ordinary_ci"]), harmful=False),
     ]
 

@@ -27,6 +27,7 @@ ASSIGNED_WORDS: Final = (
     *(f"psw{end}" for end in _PASS_ENDS),
     *(f"auth{end}" for end in ('"', "'", "=", ":", " =")), "_auth", 'salt"', "salt'", "salt=", "salt =", "salt:", "_salt",
     *(f"psk{end}" for end in ('"', "'", "=", ":", " =")), "_psk", "requirepass", "stapsk", "pepper", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
+    "senha", "contrasena", "motdepasse", "mot_de_passe", "kennwort", "wachtwoord", "nonce =", "nonce=", 'nonce"', "nonce'", "iv =", 'iv"', "iv'", "ivs =", "vector =", "vectorbytes =", "_iv",
 )  # fmt: skip
 
 _TEXT: Final = r"\"(?:[^\"\\\r\n]|\\.){1,512}\"|'(?:[^'\\\r\n]|\\.){1,512}'|`[^`\r\n]{1,512}`"
@@ -35,11 +36,11 @@ _WORD_SET: Final = frozenset(ASSIGNED_WORDS)
 _AFTER_NAME: Final = re.compile(
     r"(?P<name>[A-Za-z0-9_.$-]{0,60})"
     r"(?:"
-    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}(?:android:)?[\"']?(?i:default[_-]?)?[vV]alue[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'][ \t]{0,4}\{[^{}]{0,200}?\bdefault[ \t]{0,8}=[ \t]{0,8}(?=[\"']))"
+    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}(?:android:)?[\"']?(?i:default[_-]?)?[vV]alue[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'][ \t]{0,4}[:=]?[ \t]{0,4}\{[^{}]{0,200}?\b(?:default|value)[\"']?[ \t]{0,8}[:=][ \t]{0,8}(?=[\"']))"
     r"|(?P<closed>\\?(?:[\"'`]|\*\*|\(\))?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?[ \t]{0,20}"
     r"(?:"
     r"(?:(?::[ \t]{0,4}(?:Optional\[)?[A-Za-z_][\w.\[\]<>|&* ?]{0,40}?|(?:string|String|std::string|char|text|(?:n?var)?char2?(?:\(\d+\))?|const char ?\*|byte)[ \t*]{0,4}(?:\[\w*\])?)[ \t]{0,8})?"
-    r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`]))[ \t]{0,40}"
+    r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`]))(?:[ \t]{0,40}|(?<= [=:])[ \t]{0,4}\r?\n[ \t]{1,80}(?=[\"']|[A-Za-z.]{1,40}\([\"']))(?!\n)"
     r"|(?P<tag>(?:[ \t][^<>\r\n]{1,80})?>)(?=[^<>\r\n]{1,512}</)"
     r"|(?P<weak>,\s{0,20}|[ \t]{0,2}\([ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val|toBe|toEqual|toStrictEqual|isEqualTo|thenReturn|willReturn|to\.(?:equal|eql))\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
     r")"
@@ -47,12 +48,12 @@ _AFTER_NAME: Final = re.compile(
 )
 _CALLS: Final = (
     r"(?:(?:await[ \t]|new[ \t])?(?:[\w]{1,30}(?:\.|::|->)){0,3}[\w]{0,30}(?i:hash|crypt|encode|decode|md5|sha1|sha256|bcrypt|make_|string|bytes?|buffer\.from|secret|"
-    r"secure|passw(?:or)?d|str|some|optional\.of|literal|tochararray|pointer|ptr)\w{0,20}!?(?:\[\])?\([ \t]{0,4}|\[\]byte\(|byte\[\]\()"
+    r"secure|passw(?:or)?d|str|some|optional\.of|literal|tochararray|pointer|ptr)\w{0,20}!?(?:\[\])?\([ \t]{0,4}|\[\]byte\(|byte\[\]\(|[\"']?\$\((?:echo|printf)[ \t](?:-n[ \t])?)"
 )
 _BEFORE_VALUE: Final = re.compile(
     r"(?:" + _CALLS + r"|"
     r"(?:[\w.]{0,40}(?i:getenv|environ\.get|env|environ|getproperty|getordefault|config|fetch|get)\([ \t]{0,4}[\"'][\w.:-]{1,80}[\"'],[ \t]{0,8})|"
-    r"(?:(?![\"'])[\w.\[\]\"'()$>-]{1,80}[ \t]{0,4}(?:\|\||\?\?|\?:|\bor\b)[ \t]{0,4}))?"
+    r"(?:(?![\"'])[\w.\[\]\"'()$>-]{1,80}(?:[ \t]{0,4}|\r?\n[ \t]{1,80})(?:\|\||\?\?|\?:|\bor\b)[ \t]{0,4}))?"
     r"(?:[bBfFuUrRLN@]{1,2}(?=[\"'])|\$(?=\"))?"
 )
 _QUOTED: Final = re.compile(_TEXT)
@@ -64,7 +65,7 @@ _LINE_BEGINS: Final = re.compile(
     r"[ \t]*(?:[-*+#;>|][ \t]*|//[ \t]*)*(?:(?:export|set|setx|SET|ENV|ARG|env|declare -x|local|readonly|[Uu]sing|\d+[.:)])[ \t]+)?(?:\$env:|env\.)?[\"'`]?(?:[A-Za-z][A-Za-z0-9_./-]*(?:[ \t]{1,2}[A-Za-z]+){0,2}[ \t]{1,2})?[\"'`]?"
 )
 _INLINE: Final = re.compile(
-    r"(?:^|[\s\"'`;&|(])(?:--?(?:[a-zA-Z]\s?)?[A-Za-z_-]*|-D[\w.]*|-e\s|/[pP]:|export\s|env\s|&&\s|set\s|ENV\s|ARG\s)?[A-Za-z0-9_.-]*\Z"
+    r"[\s\"'`;&|(](?:--?(?:[a-zA-Z]\s?)?[A-Za-z_-]*|-D[\w.]*|-e\s|/[pP]:|export\s|env\s|&&\s|set\s|ENV\s|ARG\s)?[A-Za-z0-9_.-]*\Z"
 )
 _SPLIT: Final = re.compile(r"[\"'`;,&|)\]}>]|\\[nrt\"']")
 _OPENS: Final = ('"', "'", "`", "\\n")
@@ -81,8 +82,19 @@ _PUTS: Final = re.compile(
     r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}[\"'`]@?\Z"
 )
 _SETTER: Final = re.compile(
-    r"(?:^|[.$])(?:set|with)[A-Z_]\w*$|[\w)]\.(?:password|passwd|pwd|passphrase)$|^\.(?:password|passwd|pwd|passphrase)$"
+    r"(?:^|[.$])(?:set|with|Set|With)[A-Z_]\w*$|[\w)]\.(?:password|passwd|pwd|passphrase)$|^\.(?:password|passwd|pwd|passphrase)$"
 )
+_TRIES: Final = re.compile(
+    r"(?:[\w.$]*[.$])?(?:check|is|has|verify|validate|test|match|matches|compare|try|valid|authenticate)_?([Pp]\w{2,40})"
+)
+# Calls that take a key: what is only called a key is one near them.
+_CIPHERS: Final = re.compile(
+    r"Cipher|cipher\(|SecretKeySpec|IvParameterSpec|(?:createHmac|Hmac|hmac\.new|AES\.new|AES\.encrypt|AES\.decrypt|openssl_encrypt|openssl_decrypt|[Jj]wt\w{0,12}\.(?:encode|decode|sign|verify|parse|create)|Rijndael|Fernet|encrypt|decrypt)\("
+)
+# A session's options, where any text will do for a secret.
+_SESSIONS: Final = re.compile(r"saveUninitialized|\bresave\b|[Cc]ookie-?[Ss]ession|express-session")
+_PLACE_NEAR: Final = 600
+_AHEAD: Final = 20_000
 # A setting of a domain-specific language: `set :password, "…"`; a macro.
 _DECLARES: Final = re.compile(
     r"(?:^|\s)(?:set|default|config|option)[ \t]{1,8}:\Z|#[ \t]{0,4}define[ \t]{1,8}\Z|[\"']String[\"'],[ \t]{0,4}[\"']\Z"
@@ -93,6 +105,7 @@ _CODE_LINES: Final = re.compile(
     r"package |using |#include|require|fn |impl |struct |try\b|catch\b|elif |else:|@\w+|<\?php|[})\]]+[;,]?\r?$)|[;{]\r?$|\)\r?$|=> ?[{(]|\) ?:\r?$"
 )
 _ECHO: Final = 200
+_BEFORE: Final = 40
 _NAME_ONLY: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _SETTINGS: Final = re.compile(
     r"(?m)^[ \t]*(?:- )?(?:export )?[\w.-]{1,60}[ \t]*[:=](?:[ \t]*[^\s({\[][^({;\r\n]{0,200})?\r?$|^[ \t]*\[[\w .:-]{1,60}\][ \t]*\r?$"
@@ -109,9 +122,27 @@ class _Value:
     weak: bool
 
 
+class _Nearby:
+    """Whether a pattern stands in a stretch of a text. Stretches come in order, and no part is searched twice for one."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._seen: dict[re.Pattern[str], tuple[int, int]] = {}
+
+    def has(self, pattern: re.Pattern[str], low: int, high: int) -> bool:
+        """Whether it begins from ``low`` on, before ``high``."""
+        found, searched = self._seen.get(pattern, (-1, -1))
+        if found < low and searched < high:
+            searched = high + _AHEAD
+            match = pattern.search(self._text, low, searched)
+            found = match.start() if match is not None else -1
+            self._seen[pattern] = found, found if match is not None else searched
+        return low <= found < high
+
+
 def assignments(text: str, places: Places) -> Iterator[Found]:
     """Finds values assigned to a secret's name, where the value is no placeholder, code or plain word."""
-    done = 0
+    done, nearby = 0, _Nearby(text)
     for start in starts_of(_WORD_SET, places):
         if start < done:
             continue
@@ -121,7 +152,8 @@ def assignments(text: str, places: Places) -> Iterator[Found]:
         begin = start
         while begin > max(0, start - 60) and text[begin - 1] in _NAMED:
             begin -= 1
-        name = Name.of(_ASKED.sub("", text[begin : match.end("name")]))
+        called = _ASKED.sub("", text[begin : match.end("name")])
+        name = Name.of(called) or (_tried(called) if (match["weak"] or "").lstrip().startswith("(") else None)
         if name is None:
             continue
         value = _value(text, begin, match)
@@ -132,9 +164,32 @@ def assignments(text: str, places: Places) -> Iterator[Found]:
         # `"pass"` as a key is a test's outcome at least as often as a password.
         outcome = name.text.lower() == "pass" and bool(match["closed"])
         weak = value.weak or outcome or _is_echoed(text, value.start)
-        if is_secret_value(name, shown, quoted=value.quoted, weak=weak):
+        told = _told_by_place(name, value)
+        if is_secret_value(name, shown, quoted=value.quoted, weak=weak) or (
+            told is not None
+            and is_secret_value(told[0], shown, quoted=True, weak=weak)
+            and nearby.has(told[1], max(0, begin - _PLACE_NEAR), value.end + _PLACE_NEAR)
+        ):
             yield Found(ASSIGNED_KINDS[0 if name.password else 1], value.start, value.end)
             done = value.end
+
+
+def _told_by_place(name: Name, value: _Value) -> tuple[Name, re.Pattern[str]] | None:
+    """What a name that says little promises where the pattern stands near it: a cipher's key, a session's secret."""
+    if not value.quoted:
+        return None
+    if name.generic:
+        return Name(name.text, cipher=True), _CIPHERS
+    if name.text.lower() == "secret":
+        return Name(name.text, password=True, phrase=True), _SESSIONS
+    return None
+
+
+def _tried(called: str) -> Name | None:
+    """The password that a call tries: ``checkPassword("…")``."""
+    tried = _TRIES.fullmatch(called)
+    name = None if tried is None else Name.of(tried[1])
+    return name if name is not None and name.password else None
 
 
 def _is_echoed(text: str, position: int) -> bool:
@@ -210,7 +265,8 @@ def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
     if not whole:
         value = _SPLIT.split(value, maxsplit=1)[0]
         inside = _embedded(text, low, begin, at + len(value), high)
-        if not inside and (not tight or _INLINE.search(text, max(low, begin - 40), begin) is None):
+        before = text[begin - _BEFORE : begin] if begin - low > _BEFORE else "\n" + text[low:begin]
+        if not inside and (not tight or _INLINE.search(before) is None):
             return None
     value = value.rstrip(",;") if value.endswith((",", ";")) and not tight else value
     if value.startswith(('"', "'", "`", "(", "[", "{", "|", "<")) or (
@@ -219,11 +275,11 @@ def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
         return None
     if sign not in {"=", ":", "=>", ":=", "?="}:
         return None
-    if not value or _is_code(text, begin, at, value, tight=tight):
-        return None
-    name = text[begin : match.end("name")]
     # A whole setting in quotes: 'db.password=…'.
     alone = text[begin - 1 : begin] in _QUOTES and _CLOSES.match(text, at + len(value), high) is not None
+    if not value or _is_code(text, begin, at, value, tight=tight, told=alone or (whole and sign in {"=", ":"})):
+        return None
+    name = text[begin : match.end("name")]
     parted = alone and _PARTED.search(name) is not None
     sure = whole or (tight and (name.isupper() or parted)) or (parted and name.isupper())
     return _Value(at, at + len(value), quoted=False, weak=not sure)
@@ -235,14 +291,27 @@ def _embedded(text: str, low: int, begin: int, end: int, high: int) -> bool:
     return _LINE_BEGINS.fullmatch(text, opened, begin) is not None and _CLOSES.match(text, end, high) is not None
 
 
+def _is_no_variable(value: str, name: str, around: str) -> bool:
+    """Whether letters, digits and underscores are hardly a variable's name: no word, and only ever a value."""
+    digits = sum(char.isdigit() for char in value)
+    titled = name[:1].isupper() and not name.isupper()
+    if len(value) < 6 or not (digits >= _FEW or (digits and titled) or looks_drawn(value)):
+        return False
+    return len(re.findall(rf"[=:][ \t]{{0,20}}[\"'`]?{re.escape(value)}\b", around)) == around.count(value)
+
+
+_SIMPLE: Final = re.compile(r"\w+")
 _WORDLY: Final = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$]*)*[,;]?")
 _CALL: Final = re.compile(
     r"[A-Za-z_$][\w.$:>-]*[(\[].*|.*[)\]};]:?$|.*\+$|[A-Za-z_.$]+(?:[<>]|\?\.|\?.*:|={2,3}|&&|\|\||!=).*|!+[A-Za-z_].*|[A-Za-z_][\w.]*(?:\|[A-Za-z_][\w.\[\]]*)+;?"
 )
 
 
-def _is_code(text: str, begin: int, at: int, value: str, *, tight: bool) -> bool:
-    """Whether a value without quotes is an expression: by its form, or as a name that no configuration stands around."""
+def _is_code(text: str, begin: int, at: int, value: str, *, tight: bool, told: bool) -> bool:
+    """Whether a value without quotes is an expression: by its form, or as a name that no configuration stands around.
+
+    ``told``: the setting is a whole line or a text of its own. No variable is one then that is no word and named just once.
+    """
     if _CALL.fullmatch(value) is not None:
         return True
     if _WORDLY.fullmatch(value) is None:
@@ -255,6 +324,8 @@ def _is_code(text: str, begin: int, at: int, value: str, *, tight: bool) -> bool
     if shown.isupper() and (tight or "=" not in text[begin:at]):
         return False
     around = text[max(0, begin - _NEIGHBOURHOOD) : at + _NEIGHBOURHOOD]
+    if told and _SIMPLE.fullmatch(value) is not None and _is_no_variable(value, shown, around):
+        return False
     if sum(1 for _ in _CODE_LINES.finditer(around)) >= _FEW:
         return True
     # A line quoted alone must be judged as it is in its file: a plain word needs more than its own line.

@@ -18,7 +18,9 @@ _PEM_BEGIN: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)
 _PEM_END: Final = "-----END"
 _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=\s:,\\-]{0,20000}")
 _PEM_LONGEST: Final = 20_000
-_PEM_EXAMPLE: Final = re.compile(r"[^A-Za-z0-9+/]*(?:[A-Za-z]{0,20}\.{3}|[Xx]{4}|<|\{\{|\$|%s|\[|xxx|\*\*\*|\"|'|`|$)")
+_PEM_EXAMPLE: Final = re.compile(
+    r"[^A-Za-z0-9+/]*(?:[A-Za-z]{0,20}\.{3}|(?i:your|insert|replace|paste|fake|example)|[Xx]{4}|<|\{\{|\$|%s|\[|xxx|\*\*\*|\"|'|`|$)"
+)
 # The marker is a text of its own.
 _PEM_ALONE: Final = re.compile(r"(?:\\[nr]|\s){0,8}[\"'`][ \t]*[;)\]:]")
 _PUTTY: Final = r"Private-Lines: \d{1,4}\r?\n((?:[A-Za-z0-9+/=]{1,100}\r?\n){0,300}[A-Za-z0-9+/=]{1,100})(?=\r?\n|\Z)"
@@ -73,6 +75,11 @@ def _is_credential(value: str) -> bool:
 
 def _password(value: str) -> bool:
     return not is_placeholder(value) and not value.startswith(("{", "$", "<", "%", "[", "`"))
+
+
+def _passed(value: str) -> bool:
+    """A password among a call's arguments, not what should stand there."""
+    return _password(value) and " " not in value
 
 
 def _netrc(value: str) -> bool:
@@ -148,6 +155,11 @@ def _header(value: str) -> bool:
     )
 
 
+def _phrase(value: str) -> bool:
+    """Words from which a wallet's key is made: as many as such a phrase has."""
+    return len(value.split()) in {12, 15, 18, 21, 24}
+
+
 def _default(value: str) -> bool:
     """What a variable is where nothing sets it: a plain word says little there."""
     return is_secret_value(_A_PASSWORD, value, quoted=True, weak=True)
@@ -174,7 +186,7 @@ def _slashed_password(value: str) -> bool:
 def _told(value: str) -> bool:
     return (
         _argument(value)
-        and (_CODE_NAME.match(value) is None or (value.isalpha() and looks_drawn(value)))
+        and (value in _ACCOUNTS or _CODE_NAME.match(value) is None or (value.isalpha() and looks_drawn(value)))
         and _IDS.match(value) is None
     )
 
@@ -213,6 +225,10 @@ _PROSE: Final = frozenset(
         "on",
         "to",
     }
+)
+# Accounts that are their own password where nobody chose one.
+_ACCOUNTS: Final = frozenset(
+    ("postgres", "root", "admin", "mysql", "guest", "minioadmin", "rabbitmq", "redis", "mongo", "toor")
 )
 # A file that carries a process's number, and a sentence's last word.
 _IDS: Final = re.compile(r"\d+:\d+:")
@@ -255,7 +271,7 @@ _SIGN_INS: Final = (
     "login(",
     "log_in(",
 )
-_NAMED_FIRST: Final = r"[ \t]{0,4}(?:[\"'][^\"'\r\n]{1,200}[\"']|[\w.$>-]{1,60}),\s{0,8}"
+_NAMED_FIRST: Final = r"\s{0,60}(?:[\"'][^\"'\r\n]{1,200}[\"'](?:[ \t]?\+\s{0,60}[\"'][^\"'\r\n]{1,200}[\"']){0,2}|[\w.$>-]{1,60}),\s{0,60}"
 
 
 def _rule(
@@ -292,9 +308,13 @@ CONTEXT_RULES: Final[tuple[Rule, ...]] = (
     _rule("command-password", r"(?i)(?:ConvertTo-SecureString|net user \S{1,64})[ \t]{1,4}(?:-String[ \t]{1,4})?[\"']?([^\s\"'-][^\s\"']{3,128})", ("convertto-securestring", "net user "), _literal),
     _rule("login-password", r"(?i)(?:(?:create|alter)\s{1,4}user|grant\s)[^;\r\n]{0,300}?identified (?:with \S{1,40} )?by (?:password )?" + _STRING, ("create user", "alter user", "grant "), _password),
     _rule("login-password", r"(?i)(?:user|role)[ \t]{1,4}\S{1,64}[ \t]{1,4}(?:with[ \t]{1,4})?(?:(?:login|superuser|encrypted)[ \t]{1,4}){0,3}password[ \t]{1,4}" + _STRING, ("user ", "role "), _password),
-    _rule("login-password", r"(?i)(?:getconnection|dbi->connect)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("getconnection(", "dbi->connect("), _password),
-    _rule("login-password", r"(?i)(?:mysqli?(?:_connect)?|mysqli_real_connect|pymysql\.connect|MySQLdb\.connect|PDO|Sequelize)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("mysqli(", "mysql_connect(", "mysqli_connect(", "pymysql.connect(", "mysqldb.connect(", "pdo(", "sequelize("), _password),
+    _rule("login-password", r"(?i)(?:getconnection|dbi->connect)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("getconnection(", "dbi->connect("), _passed),
+    _rule("login-password", r"(?i)(?:mysqli?(?:_connect)?|mysqli_real_connect|pymysql\.connect|MySQLdb\.connect|PDO|Sequelize)\(" + _NAMED_FIRST + _NAMED_FIRST + _STRING, ("mysqli(", "mysql_connect(", "mysqli_connect(", "pymysql.connect(", "mysqldb.connect(", "pdo(", "sequelize("), _passed),
     _rule("login-password", r"(?i)(?:\.login|wifi\.begin|basic_?auth|passwordauthentication|usernamepasswordcredentials|usernamepassword(?:authentication)?token|username_pw_set|networkcredential|plain_?auth|\.authenticate|auth[ \t]?=[ \t]?|\.auth|basiccredentials)\(" + _FIRST + _STRING, (".login(", "wifi.begin(", "basicauth(", "basic_auth(", "passwordauthentication(", "usernamepasswordcredentials(", "usernamepasswordtoken(", "usernamepasswordauthenticationtoken(", "username_pw_set(", "networkcredential(", "plainauth(", ".authenticate(", "auth=(", "auth = (", ".auth(", "basiccredentials("), _literal),
+    _rule("login-password", r"(?i)input (?:text|password)(?:[ \t]{2,20}|\t)\S{0,80}(?:passw|pwd)\S{0,40}(?:[ \t]{2,20}|\t)([^\s$&@%{][^\s]{2,127})", ("input text ", "input password ", "input text\t", "input password\t"), _literal),
+    _rule("config-password", r"(?i)set[ \t]{1,4}(?:\w{0,20}(?:password|passwd|pass|pwd)|pw)(?:_\w{1,20})?[ \t]{1,4}[\"']?([^\s\"'$\[\]{}=:]{3,128})[\"']?[ \t]{0,8}(?:\r?\n|$)", ("set pass", "set pw", "set user_pass", "set my_pass", "set mypass", "set enable_p", "set db_pass", "set root_pass"), _told),
+    _rule("assigned-secret", r"(?i)(?:mnemonic|(?:seed|recovery|secret)[_ ]?(?:phrase|words))\w{0,20}(?:[\"'`]?[ \t]{0,8}[:=(][ \t]{0,8}|[ \t])[\"'`]((?:[a-z]{3,8} ){11,23}[a-z]{3,8})[\"'`]", ("mnemonic", "seedphrase", "seed_phrase", "seed phrase", "recovery_phrase", "recoveryphrase", "secretphrase"), _phrase),
+    _rule("command-password", r"--from-literal[ =][\"']?(?:[\w.-]{0,60}(?i:passw(?:or)?d|passwd|pwd|pass|secret|token|key|credential)[\w-]{0,20})=[\"']?([^\s\"'$`<>|;&]{3,256})", ("--from-literal",), _argument),
     _rule("config-password", r"(?i)ansible_(?:ssh_|become_|sudo_)?pass(?:word)?=([^\s\"']{3,256})", ("ansible_",), _literal),
     _rule("connection-string", r"[\"'`=][\w.-]{1,64}:([^\s@:\"'`/]{1,128})@(?:tcp|unix|udp)\(", ("@tcp(", "@unix(", "@udp("), _url_password, before=194),
     _rule("command-password", r"(?i)CURLOPT_\w{0,20}(?:PASSWD|PASSWORD|PWD)[ \t]{0,4}(?:,|=>)[ \t]{0,4}[\"'](?:[^\"'\r\n:]{1,64}:)?([^\"'\r\n:]{1,128})[\"']", ("curlopt_",), _literal),

@@ -16,7 +16,7 @@ def vocabulary(words: str) -> frozenset[str]:
 
 _REFERENCE: Final = re.compile(
     r"<[^<>]*>|&lt;.*&gt;|\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*(?:(?:->|\.|\[)[\w'\"\].>-]*)?|\{\{.*\}\}|\{[A-Za-z_0-9]?[\w.]*\}"
-    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%[-+0-9.]{0,5}[a-zA-Z]|\[[^\[\]]*\]|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|![A-Za-z]+( .*)?|&[A-Z][\w-]+",
+    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%~\w{1,8}|%[-+0-9.]{0,5}[a-zA-Z]|\[[^\[\]]*\]|\([A-Za-z_ -]*\)|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|![A-Za-z]+( .*)?|&[A-Z][\w-]+",
     re.DOTALL,
 )
 _TEMPLATE: Final = re.compile(
@@ -27,14 +27,14 @@ _CODE: Final = re.compile(
 )
 _WORDS: Final = re.compile(
     r"example|change.{0,3}me|changethis|change.this|change.in|changeit|placeholder|redacted|dummy|insert[-_ ]|replace[-_ ]?(?:me|with|this|by)|replace_"
-    r"|todo|fixme|xxxx|\*\*\*|not-?_?a-?_?(?:real|secret|valid|key)|(?:^|[^a-z])(?:your|sua|seu|tu|votre|dein|my)[-_ ](?:.*[-_ ])?(?:pass|pwd|secret|token|key|api|senha|chave|client|access|auth|db|user|app|super)"
-    r"|your(?:-|_| |$|password|secret|token|key|api|user|own|pass)|(?:pass|secret|token|key|value|code)[-_ ]?(?:goes[-_ ])?here(?:$|[^a-z])|fill[-_ ]?(?:in|me)|enter[-_ ]|-?\bto[-_ ]be[-_]|some[-_](?:secret|password|token|key|api)|(?:sample|fake|mock|invalid|bogus)[-_ ]|[-_ ](?:sample|fake|mock)$|senha$"
+    r"|todo|fixme|xxxx|(?:^|[_-])x{3}$|\*\*\*|not-?_?a-?_?(?:real|secret|valid|key)|(?:^|[^a-z])(?:your|sua|seu|tu|votre|dein|my)[-_ ](?:.*[-_ ])?(?:pass|pwd|secret|token|key|api|senha|chave|client|access|auth|db|user|app|super)"
+    r"|your(?:-|_| |$|secure|strong|super|very|real|database|password|secret|token|key|api|user|own|pass)|(?:pass|secret|token|key|value|code)[-_ ]?(?:goes[-_ ])?here(?:$|[^a-z])|fill[-_ ]?(?:in|me)|enter[-_ ]|-?\bto[-_ ]be[-_]|some[-_ ](?:secret|password|token|key|api)|(?:sample|fake|mock|invalid|bogus)[-_ ]|[-_ ](?:sample|fake|mock)$|senha$"
 )
 _PLAIN_WORDS: Final = frozenset(
     {
         "password", "passwd", "passphrase", "passcode", "secret", "token", "username", "string", "undefined", "required", "optional",
-        "disabled", "enabled", "default", "sensitive", "plaintext", "encrypted", "p4ssw0rd", "pass", "pwd", "user", "none", "null", "nil",
-        "true", "false", "yes", "no", "text", "hidden", "empty", "blank", "unset", "unknown", "invalid", "missing", "value", "key", "apikey",
+        "disabled", "enabled", "default", "sensitive", "plaintext", "encrypted", "pass", "pwd", "user", "none", "null", "nil",
+        "true", "false", "yes", "no", "text", "hidden", "hashed", "empty", "blank", "unset", "unknown", "invalid", "missing", "value", "key", "apikey",
         "api_key", "api-key", "test", "testing", "foo", "bar", "baz", "foobar", "foobared", "define", "same-origin", "include", "omit", "textarea", "files", "compat", "files systemd", "sample", "fake", "mock", "basic", "bearer", "digest", "prompt",
         "varchar", "boolean", "integer", "number", "object", "array", "any", "char", "bool", "str", "bytes", "int", "float", "void", "auto", "manual", "inherit", "input",
         "field", "label", "name", "type", "email", "login", "forgot", "reset", "error", "warning", "danger", "success", "info", "primary", "ignore",

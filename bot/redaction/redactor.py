@@ -20,6 +20,7 @@ from bot.redaction.assignments import ASSIGNED_KINDS, ASSIGNED_WORDS, assignment
 from bot.redaction.contexts import CONTEXT_RULES, PRIVATE_KEY, PRIVATE_KEY_WORD, private_keys
 from bot.redaction.files import FILE_KINDS, FILE_WORDS, file_secrets
 from bot.redaction.rules import Found, Rule, WordIndex
+from bot.redaction.tables import TABLE_WORDS, table_secrets
 from bot.redaction.vendors import VENDOR_RULES
 from bot.redaction.views import SHORTEST_BASE64, View, views_of
 
@@ -51,6 +52,7 @@ _INDEX: Final = WordIndex(
         PRIVATE_KEY_WORD,
         *ASSIGNED_WORDS,
         *FILE_WORDS,
+        *TABLE_WORDS,
         *(word for rule in (*VENDOR_RULES, *CONTEXT_RULES) for word in rule.words),
     )
 )
@@ -239,6 +241,7 @@ def _rule_hits(view: View) -> Iterator[tuple[int, Found]]:
     for rank, rule in rules.values():
         yield from ((rank, found) for found in rule.search(text, places))
     yield from ((_FILE, found) for found in file_secrets(text, places))
+    yield from ((_FILE, found) for found in table_secrets(text, places))
     yield from ((_ASSIGNED, found) for found in assignments(text, places))
 
 

@@ -10,23 +10,23 @@ from typing import Final
 from bot.redaction.placeholders import entropy, is_placeholder, looks_drawn, looks_issued, looks_random, vocabulary
 
 _PASSWORD: Final = re.compile(
-    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|stapsk|requirepass|masterauth|identified|securestring"
+    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|stapsk|requirepass|masterauth|identified|securestring|(?:sql|db|user|root|admin|my|ftp|mail|smtp|ldap|wifi|ap|login)_?pw$|senha|contrasena|(?<![a-z])mdp(?![a-z])|mot_?de_?passe|kennwort|wachtwoord"
 )
 _SECRET: Final = re.compile(
     r"(?i)secret|credential|(?:private|encrypt(?:ion)?|crypto|cipher|aes|master|signing|hmac|jwt|session)[_.-]?key"
 )
 _TOKEN: Final = re.compile(
-    r"(?i)token|connection_?string|webhook_?url|(?<![a-z])(?:salt|auth|pepper)$|"
+    r"(?i)token|passkey|connection_?string|webhook_?url|(?<![a-z])(?:salt|auth|pepper)$|(?-i:Salt|Pepper)$|"
     r"(?:api|access|app|auth|consumer|client|subscription|account|storage|license|service|admin|master|server|shared|ssh|deploy|integration|write|user)[_.-]?key"
 )
 
 
 # Last words of names that say what is said about a secret, not the secret.
 _ABOUT: Final = vocabulary(
-    """name id file filename path dir directory url uri link type kind ref arn length len size field header prefix suffix policy expiry expire expires
+    """name id file filename path dir directory url uri link type kind ref reference arn length len size field header prefix suffix policy expiry expire expires
     expiration ttl count limit version format manager provider store class hint label regex regexp pattern min max rotation endpoint title text message msg
     error err page form button btn view screen icon image placeholder help tooltip desc description required enabled disabled valid invalid validator
-    validation strength change changed reset forgot mismatch incorrect rule column col attr attribute property prop param parameter variable var option
+    validation strength check change changed reset forgot mismatch incorrect rule column col attr attribute property prop param parameter variable var option
     algorithm alg encoder encoding hasher hashing generator factory service handler callback listener helper util builder resolver reader writer filter
     cache index selector xpath locator element table schema model list map set array dict source lifetime timeout interval duration time date age at on
     location scope group role user username owner issuer audience usage mode status state level position pos start end begin offset mask char case num
@@ -53,17 +53,27 @@ _PASSES: Final = vocabulary(
 _PUBLIC: Final = re.compile(
     r"(?i)public_?-?key|pub_?key|publishable|site_?key|checksum|digest|fingerprint|thumbprint|integrity|sha(?:1|256|512)|md5|commit|revision|etag|_pub$"
 )
+_GENERIC: Final = re.compile(
+    r"(?i)(?:^|[_.$-])(?:key|ivs?|init_?vector(?:_?bytes)?|nonce|\w{0,20}key|\w{0,20}_iv)$|(?<=[a-z])(?:Key|Iv|IV)$"
+)
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\- ]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a name promises: a password, a secret of our own making, a token that was issued, or only some key."""
+    """What a name promises: a password, a secret of our own making, a token that was issued, a cipher's key, a phrase of words, or only some key."""
 
     text: str
     password: bool = False
     secret: bool = False
     token: bool = False
+    cipher: bool = False
+    phrase: bool = False
+
+    @property
+    def generic(self) -> bool:
+        """Whether it says no more than ``key`` or ``iv``."""
+        return _GENERIC.search(self.text) is not None and not (self.password or self.secret or self.token)
 
     @staticmethod
     @lru_cache(4_096)
@@ -82,6 +92,8 @@ class Name:
                 return None
             if ending in {"key", "keys", "token", "tokens"} and words[-2] in _OTHER_KEYS:
                 return None
+            if ending in {"key", "keys"} and words[-2] in {"password", "passwd", "username"}:
+                return None
         if _ABOUT_JOINED.search(ending) is not None and not ending.endswith(("phrase", "passcode")):
             return None
         return Name(
@@ -95,6 +107,16 @@ _OTHER_SCRIPTS: Final = "\u0370"
 _MADE_UP: Final = re.compile(
     r"(?i)(?:jwt|session|cookie|app)[_.-]?secret(?:[_.-]?key)?$|secret[_.-]?key(?:[_.-]?base)?$"
 )
+# A password that says whose it is; no field of a form, and no doing.
+_HYPHENATED: Final = re.compile(r"[a-z\d]{2,20}(?:-[a-z\d]{2,20}){0,3}-(?:password|passwort|passwd|pass|pwd|pw|secret)")
+_ROLES: Final = re.compile(
+    r"(?:new|old|confirm|current|users?|txt|input|reset|forgot(?:ten)?|change|you[a-z]{0,2}|invalid|wrong|bad|no|not|show|hide|toggle|verify|repeat|enter|reenter|retype|has|is|get|set|update|with|the|hashed|encrypted|raw|original|generated?|valid|incorrect|missing|empty|login|signin|signup|email|one|web|field|form|lost|weak|too|must|k8s|db|basic|client|oauth|auth|app|account|shared|secret|cluster|plain|some|any|example|sample|fake|dummy|mock)-"
+)
+# What people call a password while they try something out.
+_BOASTFUL: Final = re.compile(
+    r"(?i)(?:super|top|very|secure|strong|safe|test|testing|ultra)[_-]?(?:super|top|secure|strong|secret|test|user|admin|db)?[_-]?(?:secret|password|passwd|pass|pwd|pw)"
+)
+_BOASTS: Final = re.compile(r"super|secure|my|this|very|top|strong|is|the|random|long")
 _NAMED_AFTER: Final = re.compile(r"([a-z]{4,})[_-](?:password|passwd|pass|pwd|secret)")
 _SAID: Final = vocabulary(
     """secret secrets token tokens auth access refresh session cookie password passphrase client user name value default string data
@@ -118,7 +140,7 @@ _PATH: Final = re.compile(
     # The scope of a signed request.
     r"|[^/\s]+/\d{8}/[^/\s]+/[^/\s]+/\w+_request"
 )
-_INTERPOLATED: Final = re.compile(r"\$(?:[A-Za-z_{(]|\d(?!\w{0,3}\$))|@[a-z_]+$|-[a-z-]+$")
+_INTERPOLATED: Final = re.compile(r"\$(?:[A-Za-z_{(]|\d(?!\w{0,3}\$))|@[A-Za-z_]+$|-[a-z-]+$")
 _PATTERN: Final = re.compile(
     r":x:\d+:|^\^.*\$$|\[[^\]]*(?:A-Z|a-z|0-9)[^\]]*\]|\\[dws][+*{]|\(\?[=!:]|\.\*|\b(?:required|nullable|sometimes)(?:_\w+(?::\w+)?)?\|"
 )
@@ -142,6 +164,26 @@ _CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX: Final = re.compile(r"(?i)(?:0x)?[0-9a-f]{24,}")
 _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?[a-z%]{0,2}")
+_SALT: Final = re.compile(r"(?i)salt$")
+# Three to six words that someone put together, and words with a digit and a sign; not what a form tells its user.
+_CHOSEN: Final = re.compile(r"[a-z]{4,12}(?: [a-z]{4,12}){2,5}")
+_TELLS: Final = vocabulary(
+    """must should shall cannot contain contains match matches least with from than more characters letters special required missing wrong
+    incorrect does this that your please between lower upper been already have same different allowed used when only also will"""
+)
+_MIXED: Final = re.compile(r"(?=.*\d)(?=.*[!@#$%^&*])[\w!@#$%^&*]{3,20}(?: [\w!@#$%^&*]{3,20}){1,2}")
+_PHRASE: Final = re.compile(r"(?i)pass_?phrase$")
+_JOINED: Final = re.compile(r"[a-z]+(?:[-:/][a-z0-9]+)+")
+_MOST_WORDS: Final = 8
+_LABEL: Final = re.compile(r"(?i)pass|phrase|enter|your|please|must|required|confirm|invalid|[.:?!]$")
+_NUMBERED: Final = re.compile(r"\d")
+_LONG_WITH_BLANKS: Final = 40
+_SHORTEST_CIPHER_KEY: Final = 12
+_ALGORITHM: Final = re.compile(
+    r"(?i)(?:aes|des|rsa|sha|md5|hmac|pbkdf2|chacha|blowfish|rijndael)[-_/]?\d{0,3}(?:[-_/]|$)|(?:[A-Za-z]+[-_. :/])+[A-Za-z]*$"
+)
+# Masks are made of crosses and noughts.
+_ONE_DIGIT: Final = re.compile(r"([1-9])\1{3,9}|0{4,6}")
 _APP_PASSWORD: Final = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")
 _DECIMAL: Final = re.compile(r"\d+(?:\.\d+)+")
 _VERSION: Final = re.compile(r"v?\d+(?:[._-]\d+)+(?:[.-]?[a-zA-Z]+\d*)?|\d{4}-\d\d-\d\d.*|\d+[.]\d+.*")
@@ -149,37 +191,56 @@ _VERSION: Final = re.compile(r"v?\d+(?:[._-]\d+)+(?:[.-]?[a-zA-Z]+\d*)?|\d{4}-\d
 
 def is_secret_value(name: Name, value: str, *, quoted: bool, weak: bool) -> bool:
     """Whether ``value`` can be the secret that ``name`` promises. ``weak``: what stands between them says little."""
-    if value != value.strip() and quoted:
+    if len(value) < 3 or len(value) > 512 or _PATTERN.search(value) or (quoted and value != value.strip()):
         return False
-    if len(value) < 3 or len(value) > 512 or is_placeholder(value) or _PATTERN.search(value):
-        return False
-    lower, called = value.lower(), re.split(r"[.$]", name.text)[-1].lower()
-    if (
-        lower in {called, name.text.lower()}
-        or (called and lower.rstrip("s").endswith(tuple(sign + called.rstrip("s") for sign in _REFERS)))
-        or _INTERPOLATED.match(value)
-        or _is_prose(value)
-        or _PATH.fullmatch(value)
-    ):
-        return False
-    if _EXPRESSION.search(value) and not (
-        looks_random(value, least_length=24, least_bits=3.8) and not _SPACED.search(value)
-    ):
+    if is_placeholder(value):
+        return name.password and not weak and _ONE_DIGIT.fullmatch(value) is not None
+    phrase = name.phrase or (quoted and not weak and _PHRASE.search(name.text) is not None)
+    if _is_no_literal(name.text, value) or _is_prose(value, phrase=phrase):
         return False
     if _CONNECTION.search(name.text):
         return _IN_CONNECTION.search(value) is not None
     if _IDENTIFIER.fullmatch(value) and _KEYWORD.search(value) and not any(char.isdigit() for char in value):
-        if name.password:
-            joined = _RUN_TOGETHER.fullmatch(value) is not None or (name.text.isupper() and _is_named_after(value))
-            return not weak and joined and _ROLE.fullmatch(value) is None
-        return not weak and _MADE_UP.search(name.text) is not None and _names_more(value)
+        return not weak and _is_worded_secret(name, value, quoted=quoted)
     if name.password:
-        return _is_password(value, quoted=quoted, weak=weak)
+        return _is_password(name.text, value, quoted=quoted, weak=weak)
     if _VARIABLE.search(value) is not None and not looks_random(value, least_length=24, least_bits=3.8):
         return False
-    if name.secret and (quoted or name.text.isupper()) and _is_own_secret(value, weak=weak):
+    keyed = (name.cipher and len(value) >= _SHORTEST_CIPHER_KEY) or (
+        _SALT.search(name.text) and _NUMBERED.search(value)
+    )
+    if keyed and quoted and _is_own_secret(name.text, value, weak=weak) and _ALGORITHM.match(value) is None:
+        return True
+    if name.secret and (quoted or name.text.isupper()) and _is_own_secret(name.text, value, weak=weak):
         return True
     return _is_issued(name.text, value, sure=name.secret or name.token)
+
+
+def _is_no_literal(name: str, value: str) -> bool:
+    """Whether a value is another name for what ``name`` says, a path, or an expression."""
+    lower, called = value.lower(), re.split(r"[.$]", name)[-1].lower()
+    return (
+        lower in {called, name.lower()}
+        or (_CONSTANT.fullmatch(value) is not None and lower.endswith(called))
+        or (called != "" and lower.rstrip("s").endswith(tuple(sign + called.rstrip("s") for sign in _REFERS)))
+        or _INTERPOLATED.match(value) is not None
+        or _PATH.fullmatch(value) is not None
+        or (
+            _EXPRESSION.search(value) is not None
+            and (_SPACED.search(value) is not None or not looks_random(value, least_length=24, least_bits=3.8))
+        )
+    )
+
+
+def _is_worded_secret(name: Name, value: str, *, quoted: bool) -> bool:
+    """Whether words that speak of a secret are one, and no field's or setting's name."""
+    if not name.password:
+        return _MADE_UP.search(name.text) is not None and (_names_more(value) or _is_phrase(name, value))
+    if _BOASTFUL.fullmatch(value) and _plain(value) not in _plain(name.text):
+        return True
+    joined = _RUN_TOGETHER.fullmatch(value) is not None
+    named = (name.text.isupper() or not quoted or not name.text) and _is_named_after(value)
+    return (joined or named) and _ROLE.fullmatch(value) is None
 
 
 def _is_named_after(value: str) -> bool:
@@ -188,14 +249,30 @@ def _is_named_after(value: str) -> bool:
     return named is not None and named[1] not in _SAID
 
 
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z]", "", text.lower())
+
+
+def _is_phrase(name: Name, value: str) -> bool:
+    """Whether words run together are more than the name of the setting: ``supersecretkey``."""
+    shown, called = _plain(value), _plain(name.text)
+    return (
+        len(shown) >= 10
+        and "_" not in value
+        and shown not in called
+        and called not in shown
+        and _BOASTS.search(shown) is not None
+    )
+
+
 def _names_more(value: str) -> bool:
     """Whether a made-up phrase has a word besides those that name a secret."""
     words = [word.lower() for word in _HUMP.split(value) if word]
     return len(words) > 1 and any(len(word) > 3 and word not in _SAID for word in words)
 
 
-def _is_prose(value: str) -> bool:
-    """Words for people: a label, a sentence, a text in another script."""
+def _is_prose(value: str, *, phrase: bool = False) -> bool:
+    """Words for people: a label, a sentence, a text in another script. ``phrase``: words may be a secret."""
     if not value.isascii() and (
         value.isalpha()
         or any(char >= _OTHER_SCRIPTS for char in value)
@@ -206,36 +283,55 @@ def _is_prose(value: str) -> bool:
         if _APP_PASSWORD.fullmatch(value):
             return False
         words = value.split()
-        plain = sum(1 for word in words if word.strip(".,:;!?()'\"").isalpha())
+        if value.isascii() and (
+            (phrase and len(words) <= _MOST_WORDS and _LABEL.search(value) is None)
+            or (len(words) <= 3 and looks_drawn(value))
+        ):
+            return False
+        if _CHOSEN.fullmatch(value) and _KEYWORD.search(value) is None and not _TELLS.intersection(words):
+            return False
+        if _MIXED.fullmatch(value) and not any(word.strip(".,:;!?()").isdigit() for word in words):
+            return False
+        plain = sum(1 for word in words if word.strip(".,:;!?()'\"").isalpha() or _JOINED.fullmatch(word) is not None)
         return plain * 2 >= len(words) or len(words) > 4
     return False
 
 
-def _is_password(value: str, *, quoted: bool, weak: bool) -> bool:
-    if len(value) < (6 if weak else 3 if value.isdigit() and quoted else 4) or (" " in value and weak):
+def _is_password(name: str, value: str, *, quoted: bool, weak: bool) -> bool:
+    if len(value) < (6 if weak else 3 if quoted and value.isalnum() and any(map(str.isdigit, value)) else 4) or (
+        " " in value and weak
+    ):
         return False
     if _ROLE.fullmatch(value):
         return False
     if _CAPITAL.fullmatch(value) or _SHOUTED.fullmatch(value):
         return quoted and looks_drawn(value)
+    if _HYPHENATED.fullmatch(value):
+        return (
+            not weak
+            and _plain(value) not in _plain(name)
+            and (_ROLES.match(value) is None or _BOASTFUL.fullmatch(value) is not None)
+        )
     if _WORDS_JOINED.fullmatch(value) or value.endswith(":"):
         return _KEYWORD.search(value) is None and (not weak or (len(value) >= 8 and looks_drawn(value)))
     if _LETTERS.fullmatch(value):
         return not weak or looks_issued(value) or looks_drawn(value)
-    if _NUMBER.fullmatch(value) and weak:
+    if _NUMBER.fullmatch(value) and (weak or value[0] in "+-"):
         return len(value) >= 6 and value.isdigit()
     return not (_VERSION if not quoted else _DECIMAL).fullmatch(value)
 
 
-def _is_own_secret(value: str, *, weak: bool) -> bool:
+def _is_own_secret(name: str, value: str, *, weak: bool) -> bool:
     """A secret that a person made up: a phrase with digits or signs, or words that do not name a thing."""
-    if len(value) < 6 or " " in value or value.strip("_") != value:
-        return False
     if _NUMBER.fullmatch(value):
-        return value.isdigit() and not weak
+        return value.isdigit() and not weak and len(value) >= 3
+    if (len(value) < 6 and not (len(value) == 5 and looks_drawn(value))) or " " in value or value.strip("_") != value:
+        return False
     if _CAPITAL.fullmatch(value) or _SHOUTED.fullmatch(value) or (_LETTERS.fullmatch(value) and value.islower()):
         return looks_issued(value) or looks_drawn(value)
     if _WORDS_JOINED.fullmatch(value):
+        if _MADE_UP.search(name) is not None and value.count("-") > 1 and _names_more(value):
+            return not weak
         return not weak and len(value) >= 8 and _KEYWORD.search(value) is None and "." not in value and ":" not in value
     return not weak and any(char.isdigit() or not char.isalnum() for char in value) and not _VERSION.fullmatch(value)
 
@@ -243,7 +339,7 @@ def _is_own_secret(value: str, *, weak: bool) -> bool:
 def _is_issued(name: str, value: str, *, sure: bool) -> bool:
     """A token or key that a machine drew; ``sure`` where the name says so."""
     if (
-        any(char.isspace() for char in value)
+        (any(char.isspace() for char in value) and (len(value) < _LONG_WITH_BLANKS or entropy(value) < 4.8))
         or _CONSTANT.fullmatch(value)
         or (value.count("/") > 4 and not looks_random(value, least_length=40, least_bits=4.5))
     ):
@@ -260,7 +356,7 @@ def _is_issued(name: str, value: str, *, sure: bool) -> bool:
     ):
         return True
     if len(value) >= 8 and (
-        (looks_issued(value) and entropy(value) >= 2.7) or (looks_drawn(value) and entropy(value) >= 2.2)
+        (looks_issued(value) and entropy(value) >= 2.4) or (looks_drawn(value) and entropy(value) >= 2.2)
     ):
         return True
     return len(value) >= 24 and entropy(value) >= 4.2 and _WORDS_JOINED.fullmatch(value) is None

@@ -152,8 +152,8 @@ git remote add x y
 git stash
 git stash drop
 git worktree add x
-git $X
-git log $X
+read X Y; git $X
+read X Y; git log $X
 git diff $(echo --output=x)
 git update-index x
 git checkout -- x
@@ -527,7 +527,6 @@ cargo test
 go test ./...
 mvn test
 gcc x.c
-sleep 1 &
 nohup ls
 curl -O http://x.example/a
 wget http://x.example/a
@@ -542,12 +541,12 @@ source .venv/bin/activate
 OPTION_LIKE = r"""
 find . "$X"
 sort *
-sort $X
+read X Y; sort $X
 sed -n p *
-sed -n p $X
+read X Y; sed -n p $X
 git log *
 git diff foo-$(date).txt
-uniq $X
+read X Y; uniq $X
 xxd *
 xargs sort
 xargs -n1 sed -n p
@@ -557,11 +556,11 @@ ls | xargs rm -f
 fd -x rm
 python
 find * -name x
-cat x; [ $X = y ]
-[[ $X -eq 1 ]]
-test "$a" "$b"
-printf "$X" "$Y"
-cat < $X
+read X; [ $X = y ]
+read X Y; [[ $X -eq 1 ]]
+read a b; test "$a" "$b"
+read X Y; printf "$X" "$Y"
+read X Y; cat < $X
 """.strip("\n").split("\n")
 
 
@@ -622,4 +621,6 @@ _pieces = st.sampled_from(
 def test_whatever_surrounds_it_sudo_as_a_word_never_runs(text: str) -> None:
     line = f"ls\nsudo x\n{text}"
     assert judge(line, Profile.IMPLEMENTER).decision == "deny"
-    assert judge(f"{text}\nsudo x", Profile.REVIEWER).decision == "deny" or "'" in text or '"' in text or "EOF" in text
+    # Within quotes, in a heredoc or after a backslash it is no word of its own.
+    hidden = any(c in text for c in ("'", '"', "EOF")) or text.endswith("\\")
+    assert judge(f"{text}\nsudo x", Profile.REVIEWER).decision == "deny" or hidden

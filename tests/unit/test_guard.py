@@ -214,7 +214,7 @@ def test_plain_heredocs_are_read(command: str) -> None:
         ("git -c a.b=c log", "git.option"),
         ("eval ls", "program.unknown"),
         ("ls > x", "redirect.write"),
-        ("ls &", "syntax.background"),
+        ("while true; do ls & done", "syntax.background"),
         ("$X a", "command.name"),
         ("PATH=. ls", "assign.variable"),
         ("f() { ls; }", "syntax.function_definition"),

@@ -34,7 +34,7 @@ def test_both_may_ask(profile: Profile) -> None:
         ("kubectl get pods --kubeconfig x", "kubectl.option"),
         ("kubectl get pods -o /tmp/x", "kubectl.output"),
         ("kubectl get -f https://host.example/x", "kubectl.remote"),
-        ('kubectl get "$X"', "kubectl.unknown-word"),
+        ('read X; kubectl get "$X"', "kubectl.unknown-word"),
         ("kubectl exec web -- rm x", "program.profile"),
         ("kubectl exec web", "kubectl.command"),
         ("npm audit fix", "npm.operand"),
@@ -66,7 +66,7 @@ class _Open:
     """A judge that lets everything pass, and keeps the commands it was asked about."""
 
     profile = Profile.REVIEWER
-    fed = drained = False
+    fed = drained = paths = prints_paths = False
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
@@ -81,8 +81,8 @@ class _Open:
     def assign(self, name: str, value: Word | None = None) -> None:
         raise AssertionError((name, value))
 
-    def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
-        raise AssertionError((target, rule, sink))
+    def write(self, target: Word, rule: str, *, sink: bool = False, adds: bool = True) -> None:
+        raise AssertionError((target, rule, sink, adds))
 
     def run(self, script: Word, rule: str) -> None:
         raise AssertionError((script, rule))

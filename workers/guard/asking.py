@@ -23,12 +23,12 @@ def _openssl(call: Call) -> None:
     """Certificates, requests, lists and keys are shown, files are hashed; nothing is encrypted, sent or loaded."""
     args = [call.known(word, "argument") for word in call.args]
     command = args[0] if args else ""
-    shows = names("version ciphers verify list dgst asn1parse errstr help md5 sha1 sha256 sha512")
+    shows = names("version ciphers verify list dgst rand asn1parse errstr help md5 sha1 sha256 sha512")
     quiet = names("x509 req crl pkcs7 pkey rsa ec")
     if command not in shows | quiet or (command in quiet and "-noout" not in args):
         raise call.deny(
             "command",
-            "Of openssl only version, ciphers, list, verify, dgst, and x509, req, crl and keys with -noout are read.",
+            "Of openssl only version, ciphers, list, verify, dgst, rand, and x509, req, crl and keys with -noout are read.",
         )
     Call(call.program, call.args[1:], call.judge).parse(_OPENSSL)
 
@@ -155,16 +155,37 @@ _FZF: Final = spec(
 _FZF_BIND: Final = re.compile(
     r"[^:,()]+:(?!execute|become|reload|transform|preview(?![a-z-])|change-preview\b)[a-z/+-]+"
 )
+_FZF_RUNS: Final = re.compile(
+    r"[^:,()]+:(?:(?:reload(?:-sync)?|(?:change-)?preview|transform-[a-z-]+)"
+    r"(?:\((.*)\)|:(.*))|(?:put|search|change-(?:query|prompt|header)|pos)\([^()]*\))",
+    re.DOTALL,
+)
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\\.")
+# What fzf puts quotes around; `r` among the letters would leave them out.
+_FZF_FIELD: Final = re.compile(r"\{[+*sfn]*[0-9.,-]*\}|\{q(?::[0-9.,-]+)?\}")
 
 
 def _fzf(call: Call) -> None:
     parsed = call.parse(_FZF)
     for preview in parsed.values("preview"):
-        # fzf puts the line, in quotes, in the place of the braces.
-        call.judge.script(re.sub(r"\{[^{}]*\}", '"$line"', call.known(preview, "preview")))
+        _fzf_script(call, call.known(preview, "preview"))
     for bind in parsed.values("bind"):
-        if not all(_FZF_BIND.fullmatch(part) for part in call.known(bind, "binding").split(",")):
-            raise call.deny("bind", "fzf may only bind keys to plain actions that run nothing.")
+        text = call.known(bind, "binding")
+        if all(_FZF_BIND.fullmatch(part) for part in text.split(",")):
+            continue
+        found = _FZF_RUNS.fullmatch(text)
+        if not found:
+            raise call.deny("bind", "fzf may only bind a key to plain actions, or to one command that reads.")
+        if (script := found[1] or found[2]) is not None:
+            _fzf_script(call, script)
+
+
+def _fzf_script(call: Call, script: str) -> None:
+    """A command that fzf starts: it puts the line, in quotes, in the place of the braces."""
+    filled = _FZF_FIELD.sub('"$line"', script)
+    if "{" in filled or any("{" in quoted for quoted in _QUOTED.findall(script)):
+        raise call.deny("field", "fzf may fill in {} and the like here, plainly and outside of quotes.")
+    call.judge.script(filled)
 
 
 def _sysctl(call: Call) -> None:
@@ -189,7 +210,97 @@ def _bare(call: Call) -> None:
         raise call.deny("arguments", f"`{call.program}` may be called without arguments only.")
 
 
+_MOST_HELP: Final = 3
+_ABOUT: Final = names("-h --help -V --version -M --manual")
+_HEAD: Final = spec(
+    flags="IsSfLkv46#",
+    valued="mwo",
+    longs="head silent show-error fail location insecure verbose ipv4 ipv6 compressed http1.1 http2 tlsv1.2 tlsv1.3 "
+    "progress-bar ssl-reqd no-progress-meter",
+    long_valued="max-time connect-timeout write-out retry max-redirs output",
+)
+_SPIDER: Final = spec(
+    flags="qvS46",
+    valued="tTU",
+    words="nv",
+    longs="spider quiet verbose no-verbose server-response no-check-certificate inet4-only inet6-only",
+    long_valued="tries timeout user-agent connect-timeout max-redirect",
+)
+_WRITTEN_OUT: Final = re.compile(r"(?:%\{[a-z_]+\}|\\[nt]|[A-Za-z0-9 :,.;_/=-])*")
+# An address that is written out, without a name and password in it.
+_PAGE: Final = re.compile(
+    r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:[/?][A-Za-z0-9._~/?&=%+,:;-]*)?|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+/?"
+)
+
+
+def _head(call: Call) -> None:
+    """Whether a page is there, like a name in the DNS: no body comes, no data go, no file is read or written."""
+    texts = [word.text for word in call.args if word.known]
+    if (
+        0 < len(texts) == len(call.args) < _MOST_HELP
+        and set(texts[:1]) <= _ABOUT
+        and all(t.isalnum() for t in texts[1:2])
+    ):
+        return
+    parsed = call.parse(_HEAD if call.program == "curl" else _SPIDER)
+    if not parsed.has("I", "head", "spider"):
+        raise call.deny(
+            "body",
+            f"`{call.program}` may not fetch or send anything here; read the files of the workspace instead.",
+        )
+    sinks = [call.known(word, "output") for word in parsed.values("o", "output")]
+    formats = [call.known(word, "format") for word in parsed.values("w", "write-out")]
+    pages = [call.known(word, "address") for word in parsed.operands]
+    if not set(sinks) <= {"/dev/null"} or not all(map(_WRITTEN_OUT.fullmatch, formats)):
+        raise call.deny("output", f"`{call.program}` may not write files: leave out the output, or give /dev/null.")
+    if not pages or not all(map(_PAGE.fullmatch, pages)):
+        raise call.deny("address", f"`{call.program}` needs addresses that are written out plainly.")
+
+
+def _kill(call: Call) -> None:
+    """Whether a process is there, by number or name; and how signals are called."""
+    texts = [call.known(word, "argument") for word in call.args]
+    by_name = call.program == "pkill"
+    asked = r"-[fux]|[A-Za-z0-9_.][A-Za-z0-9_.-]*" if by_name else r"[0-9A-Z]+"
+    if texts[:1] not in (["-0"], *([] if by_name else (["-l"], ["-L"]))) or not all(
+        re.fullmatch(asked, text) for text in texts[1:]
+    ):
+        raise call.deny(
+            "signal", f"`{call.program}` may only ask whether a process is there, with -0; kill also lists signals."
+        )
+
+
+def _pdftotext(call: Call) -> None:
+    parsed = call.parse(
+        spec(
+            words="layout raw nopgbrk q htmlmeta bbox v h help fixed simple",
+            word_valued="f l enc eol x y W H r",
+            flags="qvh",
+        )
+    )
+    if not parsed.has("v", "h", "help") and [word.text for word in parsed.operands[1:]] != ["-"]:
+        raise call.deny("output", "pdftotext writes a file unless its last word is a dash: print the text instead.")
+
+
+_DSCL_READS: Final = re.compile(r"-?(?:read(?:all)?|list|search|diff|readpli?)")
+
+
+def _dscl(call: Call) -> None:
+    """Directory Services: a place and one of the commands that read; without a command it is a shell of its own."""
+    texts = [call.known(word, "argument") for word in call.args]
+    while texts and texts[0] in {"-plist", "-raw", "-url", "-q"}:
+        texts.pop(0)
+    if (
+        len(texts) < 2
+        or not re.fullmatch(r"\.|localhost|/[A-Za-z0-9/_.-]+", texts[0])
+        or not _DSCL_READS.fullmatch(texts[1])
+    ):
+        raise call.deny("command", "dscl may only read, list and search: give a place and that command.")
+
+
 QUERIES: Final[dict[str, Rule]] = {
+    "dscl": _dscl,
+    "pdftotext": _pdftotext,
     "alias": _names,
     "hash": _bare,
     "fzf": _fzf,
@@ -201,5 +312,13 @@ QUERIES: Final[dict[str, Rule]] = {
     "wait": _bare,
 }
 
-# For the profile that only reads; the one that builds may make databases as well.
-CLIENTS: Final[dict[str, Rule]] = {"mysql": _client, "mariadb": _client, "psql": _client}
+# For the profile that only reads; the one that builds may make databases and fetch archives as well.
+CLIENTS: Final[dict[str, Rule]] = {
+    "mysql": _client,
+    "mariadb": _client,
+    "psql": _client,
+    "curl": _head,
+    "wget": _head,
+    "kill": _kill,
+    "pkill": _kill,
+}

@@ -233,21 +233,18 @@ def _unpack(call: Call) -> None:
 
 # What tools put into one's home for shells to read.
 _SETUPS: Final = re.compile(
-    "(?:~|\0)/(?:(?:mini|ana)conda[23]?/(?:bin/activate|etc/profile\\.d/conda\\.sh)|\\.nvm/nvm\\.sh|\\.cargo/env|\\.rvm/scripts/rvm|\\.sdkman/bin/sdkman-init\\.sh|\\.(?:bash_)?profile|\\.bashrc|emsdk/emsdk_env\\.sh)"
+    "(?:~\0?|\0)/(?:(?:mini|ana)conda[23]?/(?:bin/activate|etc/profile\\.d/conda\\.sh)|\\.nvm/nvm\\.sh|\\.cargo/env|\\.rvm/scripts/rvm|\\.sdkman/bin/sdkman-init\\.sh|\\.(?:bash_)?profile|\\.bashrc|emsdk/emsdk_env\\.sh)"
     "|activate"
 )
 
 
+_ACTIVATE: Final = re.compile(r"(?:\./|(?:\.\./)+|~\0?/)?(?:(?!\.\./)[A-Za-z0-9_.-]+/)*bin/activate")
 _SCRIPT: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*/)*[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*")
 
 
 def _source(call: Call) -> None:
     """A script of the project, which could be run as well; of others only those that tools leave in one's home."""
-    if (
-        len(call.args) == 1
-        and re.fullmatch(r"(?:\./|~/)?(?:[A-Za-z0-9_.-]+/)*bin/activate", call.args[0].text)
-        and ".." not in call.args[0].text
-    ):
+    if len(call.args) == 1 and _ACTIVATE.fullmatch(call.args[0].text):
         return
     if call.args and _SETUPS.fullmatch(call.args[0].text) and len(call.args) < 3:
         return

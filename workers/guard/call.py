@@ -33,11 +33,17 @@ class Asks(Protocol):
     def drained(self) -> bool:
         """Whether what this one prints goes into a pipe."""
 
+    paths: bool
+    """Whether the input is paths that find printed, with NULs between them; none of them begins with a dash."""
+
+    prints_paths: bool
+    """Whether what was judged last prints such paths."""
+
     fetched: set[str]
     """Names of the files that this line downloads; nothing in it may run them."""
 
-    def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
-        """Judge a path that this one would create, change or delete; ``sink``: /dev/null will do."""
+    def write(self, target: Word, rule: str, *, sink: bool = False, adds: bool = True) -> None:
+        """Judge a path that this one would create, change or delete; ``sink``: /dev/null will do, ``adds``: it stays."""
 
     def run(self, script: Word, rule: str) -> None:
         """Judge a file that this one would run."""
@@ -103,10 +109,18 @@ def without(*dangerous: str) -> Rule:
             name = word.prefix.partition("=")[0]
             if word.known and word.text == "--":
                 return
-            if word.splits or (word.may_be_option and not word.prefix):
+            if not word.bare and (word.splits or (word.may_be_option and not word.prefix)):
                 raise call.deny(
                     "unknown-word",
                     f"A word of `{call.program}` is only known at run time and could be an option: write it out or quote it with a prefix.",
+                )
+            if (
+                not word.known
+                and name.startswith("-")
+                and (shorts if not name.startswith("--") else "=" not in word.prefix)
+            ):
+                raise call.deny(
+                    "unknown-word", f"An option of `{call.program}` is only known at run time: write its name out."
                 )
             if name.startswith("--") and len(name) > 2 and any(bad.startswith(name) for bad in longs):
                 raise call.deny("option", f"`{call.program} {name}` can write or run something: leave the option out.")

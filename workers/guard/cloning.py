@@ -11,8 +11,11 @@ from typing import Final
 
 from workers.guard.call import Call, Rule
 from workers.guard.options import spec
+from workers.guard.words import UNKNOWN
 
 _ADDRESS: Final = re.compile(r"(?:https?|git|ssh)://[A-Za-z0-9.][^\s]*|git@[A-Za-z0-9.-]+:[A-Za-z0-9._/~-]+")
+# The name of the host is written out; what follows it need not be.
+_ON_HOST: Final = re.compile(r"https://[A-Za-z0-9.-]+/")
 _REMOTE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # Nothing is written to a local branch by force: the part after the colon is empty, or the plus is not there.
 _REFSPEC: Final = re.compile(
@@ -39,7 +42,9 @@ def _clone(call: Call) -> None:
             long_valued="depth branch filter jobs",
         )
     )
-    if not parsed.operands or not _ADDRESS.fullmatch(call.known(parsed.operands[0], "address")):
+    if not parsed.operands or not (
+        _ON_HOST.match(parsed.operands[0].prefix) or _ADDRESS.fullmatch(call.known(parsed.operands[0], "address"))
+    ):
         raise call.deny("address", "git may clone from an https, ssh or git address only, written out.")
     for target in parsed.operands[1:]:
         call.judge.write(target, "git.clone.outside")
@@ -72,7 +77,9 @@ def _fetch(call: Call) -> None:
     for place, word in enumerate(parsed.operands):
         # No file has a name like a reference's, so a star in one stays as it is.
         starred = word.glob and not word.splits and _STARRED.fullmatch(word.text)
-        text = word.text if starred else call.known(word, "argument")
+        # A variable that the job came with stands for a part of a reference.
+        given = word.text.replace(UNKNOWN, "x") if word.bare and place else ""
+        text = word.text if starred else given or call.known(word, "argument")
         allowed = (_REMOTE, _ADDRESS) if not place else (_REFSPEC,)
         if not any(pattern.fullmatch(text) for pattern in allowed):
             raise call.deny(
@@ -97,11 +104,11 @@ def _submodule(call: Call) -> None:
 
 def _config(call: Call) -> None:
     """Who commits, and how line ends are kept: nothing that names a program."""
-    words = [
-        call.known(word, "argument")
-        for word in call.args
-        if word.text not in {"--global", "--local", "--add", "--replace-all"}
-    ]
+    given = [word for word in call.args if word.text not in {"--global", "--local", "--add", "--replace-all"}]
+    # A folder in which git may work is no program, whatever it is called.
+    if len(given) == 2 and given[0].text.lower() == "safe.directory" and not given[1].prefix.startswith("-"):
+        return
+    words = [call.known(word, "argument") for word in given]
     if len(words) != 2 or not _PERSONAL.fullmatch(words[0]) or words[1].startswith("-"):
         raise call.deny("change", "Of git's configuration only user.name, user.email and line ends can be set here.")
 

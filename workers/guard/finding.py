@@ -19,9 +19,10 @@ _FIND_PLAIN: Final = names(
 _FIND_VALUED: Final = names(
     "-amin -anewer -atime -cmin -cnewer -ctime -fstype -gid -group -ilname -iname -inum -ipath -iregex -iwholename -links "
     "-lname -maxdepth -mindepth -mmin -mtime -name -newer -path -perm -printf -regex -regextype -samefile -size -type -uid "
-    "-used -user -wholename -xtype -context -f"
+    "-used -user -wholename -xtype -context -f -D"
 )
 _FIND_EXEC: Final = frozenset({"-exec", "-execdir"})
+_PRINTS: Final = names("-print -print0 -printf -ls -exec -execdir -help --help")
 _NAME_TESTS: Final = frozenset({"-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex"})
 
 
@@ -67,12 +68,14 @@ class _Find:
         self._rest = list(call.args)
         self._starts: list[Word] = []
         self._narrowing = _Narrowing()
+        self._prints: set[str] = set()
 
     def read(self) -> None:
         while self._rest:
             word = self._rest.pop(0)
             if not word.known:
-                if word.may_be_option:
+                # A word that may be empty is a place to begin at only where one is looked for.
+                if (word.may_be_option and not word.bare) or (not word.prefix and self._starts):
                     raise self._call.deny(
                         "unknown-word",
                         "A word of `find` is only known at run time and could be an action: write it out.",
@@ -80,9 +83,12 @@ class _Find:
                 self._starts.append(word)
             else:
                 self._word(word)
+        self._call.judge.prints_paths = self._prints == {"-print0"}
 
     def _word(self, word: Word) -> None:
         text = word.text
+        if text in _PRINTS:
+            self._prints.add(text)
         if text in _FIND_PLAIN:
             self._narrowing.note(text)
         elif text in _FIND_VALUED or re.fullmatch(r"-newer[aBcm][aBcmt]", text):
@@ -94,6 +100,8 @@ class _Find:
             self._exec()
         elif text == "-delete":
             self._delete()
+        elif re.fullmatch(r"-O[0-3]", text):
+            return
         elif re.fullmatch(r"-perm|[+-]?[0-9]+", text) or not text.startswith("-"):
             self._starts.append(word)
         else:
@@ -104,7 +112,7 @@ class _Find:
             raise self._call.deny("delete", "find may not delete files here: let it print them.")
         self._check_narrow("-delete")
         for start in self._starts or [Word(".")]:
-            self._call.judge.write(start, "find.delete")
+            self._call.judge.write(start, "find.delete", adds=False)
 
     def _check_narrow(self, what: str) -> None:
         if not self._is_narrow():
@@ -121,7 +129,7 @@ class _Find:
             return False
         try:
             for start in self._starts or [Word(".")]:
-                self._call.judge.write(start, "find.delete")
+                self._call.judge.write(start, "find.delete", adds=False)
         except Denied:
             return False
         return True

@@ -34,7 +34,7 @@ _SETTING: Final = re.compile(
     r"(?:color\.(?:ui|branch|diff|grep|status|log|decorate|interactive)|core\.(?:quotepath|abbrev|precomposeunicode|ignorecase|filemode|autocrlf|longpaths|fsmonitor)|"
     r"diff\.(?:renames|renamelimit|noprefix|mnemonicprefix|algorithm|context)|log\.(?:date|decorate|abbrevcommit|follow)|"
     r"advice\.[a-z]+|column\.[a-z]+|grep\.(?:linenumber|patterntype|column)|status\.[a-z]+|safe\.directory|"
-    r"protocol\.version|init\.defaultbranch|merge\.renamelimit|i18n\.[a-z]+)=(?!\.?/)[A-Za-z0-9*_ -]*",
+    r"user\.(?:name|email)|pager\.[a-z]+|core\.pager|protocol\.version|init\.defaultbranch|merge\.renamelimit|i18n\.[a-z]+)=(?!\.?/)[A-Za-z0-9*_ -]*|user\.(?:name|email)=[\w .@+-]*",
     re.IGNORECASE,
 )
 _LISTS: Final = spec(
@@ -65,6 +65,8 @@ def git(call: Call) -> None:
         return
     if not rest:
         raise call.deny("command", "git needs a command.")
+    if [word.text for word in rest] == ["help"]:
+        return
     command = call.known(rest.pop(0), "command")
     if any(w.text == "--help" for w in rest) and len(rest) > 1:
         raise call.deny("help", f"`git {command} --help` would start a pager: say `git {command} -h`.")
@@ -127,8 +129,10 @@ def _asks(call: Call, command: str) -> None:
 
 
 def _is_plain(setting: Word) -> bool:
-    # Of fsmonitor every other value names a program.
+    # Of these every other value names a program.
     name, _, value = setting.text.lower().partition("=")
+    if name == "core.pager" or name.startswith("pager."):
+        return value in {"cat", "", "false", "0", "no"}
     return name != "core.fsmonitor" or value in {"false", "0", "no"}
 
 

@@ -22,6 +22,7 @@ _PYTHONS: Final = (
     "pypy3",
     *(f"python2.{n}" for n in (6, 7)),
     *(f"python3.{n}" for n in range(3, 16)),
+    "python3-dbg",
 )
 # Per interpreter: options that hand over a program as text, and options whose value is something else.
 _TEXTS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from workers.guard.asking import CLIENTS
@@ -15,8 +15,9 @@ from workers.guard.git import git
 from workers.guard.interpreting import check_task
 from workers.guard.reading import READING
 from workers.guard.shell import walk
-from workers.guard.spared import is_whole, protected_part
+from workers.guard.spared import CHECKED_OUT, in_tool_home, is_whole, protected_part
 from workers.guard.tables import TOOLS
+from workers.guard.values import Values, choices
 from workers.guard.variables import check_variable
 from workers.guard.verdict import Decision, Denied, Profile
 from workers.guard.words import UNKNOWN, Word
@@ -24,9 +25,12 @@ from workers.guard.wrapping import WRAPPING
 
 _BOTH: Final[dict[str, Rule]] = {**READING, "git": git, "tar": tar}
 _SYSTEM_PATH: Final = re.compile(r"(?:/usr)?(?:/local)?/s?bin/([A-Za-z0-9_.+\[-]+)")
+# The build tool's own script, from a folder below it.
+_WRAPPER_PATH: Final = re.compile(r"(?:\.\./){1,4}(gradlew|mvnw)")
 _PROJECT_PATH: Final = re.compile(r"(?:\./)?(?:[A-Za-z0-9_.@+-]+/)*([A-Za-z0-9_.@+-]+)")
 _SOCKET: Final = re.compile(r"/+dev/+(?:tcp|udp)")
 _MAX_NESTING: Final = 5
+_UNSETTLED: Final = Values()
 _TEMPORARY: Final = "/tmp"  # noqa: S108 - a path in the sandbox, whose /tmp is its own
 _TEST_RUNS: Final = frozenset({"-v", "-R"})
 _ARITHMETIC: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
@@ -35,8 +39,14 @@ _ARITHMETIC: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 class _Judge:
     """Judges one command line; see `workers.guard.shell.Rules` and `workers.guard.call.Asks`."""
 
-    def __init__(self, profile: Profile, *, strayed: bool = False, nesting: int = 0) -> None:
+    def __init__(
+        self, profile: Profile, *, values: Values = _UNSETTLED, strayed: bool = False, nesting: int = 0
+    ) -> None:
         self.profile = profile
+        self._values = values
+        self.assigned: dict[str, list[Word | None]] = {}
+        self.moved = self.sourced = False
+        self.paths = self.prints_paths = False
         self.strayed = strayed
         self.fed = False
         self.drained = False
@@ -46,12 +56,14 @@ class _Judge:
     def command(self, words: list[Word]) -> None:
         if not words:
             return
+        self.prints_paths = False
         name, args = words[0], words[1:]
         if not name.known or not name.text:
             raise Denied("command.name", "The program's name is only known at run time: write it out.")
         if any(_SOCKET.match(word.text) for word in args):
             raise Denied("argument.network", "There is no network, and the shell's sockets are refused.")
         program = self._program(name.text)
+        self.sourced = self.sourced or program in {"source", "."}
         self._version_or_rule(program, args)
 
     def _version_or_rule(self, program: str, args: list[Word]) -> None:
@@ -130,6 +142,9 @@ class _Judge:
             return found[1]
         if self.profile is Profile.REVIEWER:
             raise Denied("program.path", "Programs may only be called by their plain names here.")
+        if wrapper := _WRAPPER_PATH.fullmatch(text):
+            return wrapper[1]
+        text = CHECKED_OUT.sub(".", text)
         found = _PROJECT_PATH.fullmatch(text)
         if not found or ".." in text.split("/") or ".git" in text.lower().split("/"):
             raise Denied(
@@ -151,8 +166,15 @@ class _Judge:
         walk(source, inner)
         self.strayed = self.strayed or inner.strayed
 
-    def assign(self, name: str, value: Word | None = None) -> None:
+    def variable(self, name: str) -> Word:
+        return self._values.variable(name)
+
+    def printed(self, command: str) -> Word:
+        return self._values.printed(command)
+
+    def assign(self, name: str, value: Word | None = None, *, holds: Sequence[Word] | None = None) -> None:
         check_variable(name, value, self.profile)
+        self.assigned.setdefault(name, []).extend([None] if holds is None else holds)
 
     def redirect(self, operator: str, target: Word) -> None:
         text = target.text
@@ -161,7 +183,7 @@ class _Judge:
         if _SOCKET.match(text):
             raise Denied("redirect.network", "There is no network, and the shell's sockets are refused.")
         if operator in {"<", "<&"}:
-            if not target.prefix and self.profile is Profile.REVIEWER:
+            if not target.prefix and not target.bare and self.profile is Profile.REVIEWER:
                 raise Denied(
                     "redirect.unknown",
                     "The file to read is only known at run time: write it out, or begin it with `./`.",
@@ -169,8 +191,9 @@ class _Judge:
             return
         self.write(target, "redirect.write", sink=True)
 
-    def pipe(self, *, fed: bool, drained: bool) -> None:
+    def pipe(self, *, fed: bool, drained: bool, alone: bool = False) -> None:
         self.fed, self.drained = fed, drained
+        self.paths, self.prints_paths = fed and alone and self.prints_paths, False
 
     def empty(self, command: str, target: Word) -> None:
         if target.text != "/dev/null" and self.profile is Profile.IMPLEMENTER:
@@ -181,10 +204,9 @@ class _Judge:
 
     def destroy(self, target: Word, rule: str) -> None:
         if is_whole(target):
-            raise Denied(
-                rule, f"`{target.text}` is the workspace as a whole: name the files or folders that have to go."
-            )
-        self.write(target, rule)
+            shown = target.text.replace(UNKNOWN, "…")
+            raise Denied(rule, f"`{shown}` is the workspace as a whole: name the files or folders that have to go.")
+        self.write(target, rule, adds=False)
 
     def run(self, script: Word, rule: str) -> None:
         if script.text.rpartition("/")[2] in self.fetched - {""}:
@@ -198,7 +220,7 @@ class _Judge:
             if denied.rule != "write.protected" or self.profile is Profile.REVIEWER:
                 raise
 
-    def write(self, target: Word, rule: str, *, sink: bool = False) -> None:
+    def write(self, target: Word, rule: str, *, sink: bool = False, adds: bool = True) -> None:
         text = target.text
         if sink and self.fetched:
             # It may be the download that goes there.
@@ -207,6 +229,9 @@ class _Judge:
             return
         if self.profile is Profile.REVIEWER:
             raise Denied(rule, "Nothing may be written here: print it instead.")
+        if adds and in_tool_home(target):
+            return
+        text = CHECKED_OUT.sub(".", text)
         if target.splits or (UNKNOWN in text and not target.inside):
             raise Denied(rule, "The path to write is only known at run time: write it out.")
         parts = text.replace(UNKNOWN, "x").split("/")
@@ -224,6 +249,7 @@ class _Judge:
             )
 
     def enter(self, target: Word | None) -> None:
+        self.moved = True
         text = target.text if target is not None else "~"
         inside = (
             target is not None and target.known and not text.startswith(("/", "~", "-")) and ".." not in text.split("/")
@@ -242,36 +268,56 @@ class _Judge:
             raise Denied("test.subscript", "A name with a subscript can run what is in it: compare plain strings.")
         if self.profile is Profile.IMPLEMENTER:
             return
-        if double and any(t in _ARITHMETIC for t in texts) and any(not w.known for w in words):
+        if double and any(t in _ARITHMETIC for t in texts) and any(not (w.known or w.bare) for w in words):
             raise Denied(
                 "test.arithmetic", "[[ evaluates numbers as arithmetic: use [ with quotes around the variable."
             )
         operators = [bool(re.fullmatch(r"-[a-z]{1,2}|[=!<>]=?|==|=~", t)) for t in texts]
         for place, word in enumerate(words):
             beside = operators[max(0, place - 1) : place + 2]
-            if not double and (word.splits or (not word.known and len(words) > 1 and not any(beside))):
+            unsure = word.splits or (not word.known and len(words) > 1 and not any(beside))
+            if not double and unsure and not word.bare:
                 raise Denied("test.unknown-word", "Quote what expands in [ ], beside a plain operator.")
-
-    def background(self) -> None:
-        if self.profile is Profile.REVIEWER:
-            raise Denied(
-                "syntax.background", "Commands may not go to the background here: run them one after the other."
-            )
 
 
 def judge(command: str, profile: Profile) -> Decision:
     """Allow or deny one command line for a profile. Never raises for any text: what cannot be read is denied."""
     try:
-        first = _Judge(profile)
-        walk(command, first)
-        if first.strayed and profile is Profile.IMPLEMENTER:
-            # A loop may write after it left the workspace, whatever the order in the text.
-            walk(command, _Judge(profile, strayed=True))
+        try:
+            _attempt(command, profile, _UNSETTLED)
+        except Denied:
+            if "$" not in command and "`" not in command:
+                raise
+            if not _holds_with_values(command, profile):
+                raise
     except Denied as denied:
         return Decision(command, "deny", denied.rule, denied.reason)
     except RecursionError:
         return Decision(command, "deny", "syntax.depth", "The command is nested too deeply: split it.")
     return Decision(command, "allow", f"{profile}.listed", f"Everything in it is on the {profile}'s list.")
+
+
+def _attempt(command: str, profile: Profile, values: Values) -> _Judge:
+    first = _Judge(profile, values=values)
+    walk(command, first)
+    if first.strayed and profile is Profile.IMPLEMENTER:
+        # A loop may write after it left the workspace, whatever the order in the text.
+        walk(command, _Judge(profile, values=values, strayed=True))
+    return first
+
+
+def _holds_with_values(command: str, profile: Profile) -> bool:
+    """Whether it may pass, whatever its variables come to hold; the first attempt finds all that it sets."""
+    try:
+        first = _attempt(command, profile, Values(settled=True, stays=True))
+        if first.sourced:
+            return False
+        found = list(choices(first.assigned, stays=not first.moved))
+        for values in found:
+            _attempt(command, profile, values)
+    except Denied:
+        return False
+    return bool(found)
 
 
 def judge_batch(lines: Iterable[str], profile: Profile = Profile.REVIEWER) -> Iterator[str]:

@@ -72,7 +72,7 @@ def parse(program: str, args: Sequence[Word], allowed: Spec) -> Parsed:
         if word.known and word.text == "--":
             operands += rest
             break
-        if not word.may_be_option or (word.known and word.text == "-"):
+        if not word.may_be_option or (word.bare and not rest) or (word.known and word.text == "-"):
             operands.append(word)
             if not allowed.permute:
                 operands += rest

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from workers.guard.call import Call, Rule, anything
+from workers.guard.environments import collection, nix, nix_shell
 from workers.guard.options import names, spec
 from workers.guard.words import Word
 
@@ -108,7 +109,11 @@ def _installs(commands: str, denied_options: str = "") -> Rule:
     return rule
 
 
-_BY_ROOT: Final = names("apt-get apt apt-add-repository add-apt-repository pip pip3 gem npm yarn make service")
+_BY_ROOT: Final = names(
+    "locale-gen apt-get apt apt-add-repository add-apt-repository pip pip3 gem npm yarn make service"
+)
+
+_DATABASES: Final = names("createdb createuser psql mysql")
 
 
 def _service(call: Call) -> None:
@@ -125,8 +130,14 @@ def _sudo(call: Call) -> None:
     rest = list(call.args)
     while rest and rest[0].known and rest[0].text in {"-E", "-H", "-n", "-EH", "-nE", "-En"}:
         rest.pop(0)
+    if (
+        [word.text for word in rest[:2]] in (["-u", "postgres"], ["-u", "mysql"])
+        and len(rest) > 2
+        and rest[2].text in _DATABASES
+    ):
+        rest = rest[2:]
     program = rest[0].text.rpartition("/")[2] if rest else ""
-    if program not in _BY_ROOT:
+    if program not in _BY_ROOT | _DATABASES:
         raise call.deny("root", "Nothing runs as root here: leave sudo out.")
     call.judge.command(rest)
 
@@ -347,6 +358,14 @@ PREPARING: Final[dict[str, Rule]] = {
     "gimme": anything,
     "install-jdk.sh": anything,
     "ulimit": anything,
+    "corepack": _installs("enable prepare install use"),
+    "gatsby": _installs("build"),
+    "spin": _installs("build test mypy docs lint install bench"),
+    "locale-gen": anything,
+    "scl": collection,
+    "nix": nix,
+    "nix-build": nix,
+    "nix-shell": nix_shell,
     "umask": anything,
     "chronic": _wrapper,
     "catchsegv": _wrapper,

@@ -19,6 +19,9 @@ fmt fold free grep groups head hexdump id join jq lsblk lscpu ls locale look md5
 printenv ps pstree pwd readlink realpath rev seq sha1sum sha224sum sha256sum sha384sum sha512sum shasum sleep stat strings
 sum tac tail tr true tty type uname unexpand uptime users vmstat wc whereis which who whoami xzcat yes zcat zgrep bzcat
 lsb_release getconf : exit return break continue shift
+b3sum base32 basenc bzcmp bzdiff bzegrep bzfgrep bzgrep choose col colrm dir dircolors eu-readelf getfattr getopt help hexyl
+hostid locate logname lzcat ncal pathchk pidof pinky plocate runlevel times uuidgen uuidparse vdir xxh128sum xxh32sum xxh64sum
+xxhsum xzgrep zcmp zdiff zegrep zfgrep
 """)
 
 _SORT: Final = spec(
@@ -152,8 +155,8 @@ def _uniq(call: Call) -> None:
             long_valued="skip-fields skip-chars check-chars",
         )
     )
-    if len(parsed.operands) > 1:
-        for target in parsed.operands[1:]:
+    if len(parsed.operands) > 1 or any(word.splits for word in parsed.operands):
+        for target in parsed.operands[1:] or parsed.operands:
             if not call.writes:
                 raise call.deny("output", "The second file of uniq is written: give it one file.")
             call.judge.write(target, "uniq.output")
@@ -165,10 +168,10 @@ def _xxd(call: Call) -> None:
     )
     if parsed.has("v", "version"):
         return
-    if len(parsed.operands) > 1:
+    if len(parsed.operands) > 1 or any(word.splits for word in parsed.operands):
         if not call.writes:
             raise call.deny("output", "The second file of xxd is written: give it one file.")
-        call.judge.write(parsed.operands[1], "xxd.output")
+        call.judge.write(parsed.operands[-1], "xxd.output")
 
 
 def _date(call: Call) -> None:
@@ -229,6 +232,13 @@ def _set(call: Call) -> None:
             raise call.deny("option", "set may only switch -e, -u, -x, -o pipefail and the like.")
 
 
+def _popd(call: Call) -> None:
+    """Back to where one was, which was judged then."""
+    if call.args:
+        raise call.deny("argument", "popd is called without arguments here.")
+    call.judge.enter(Word("."))
+
+
 def _cd(call: Call) -> None:
     if any(not word.known for word in call.args):
         # Wherever that is, it may be outside.
@@ -269,6 +279,8 @@ def _table() -> dict[str, Rule]:
         "date": _date,
         "hostname": _no_operands(spec(flags="fisdAI", longs="fqdn short")),
         "file": without("-C", "--compile"),
+        **rows("llvm-nm llvm-objdump llvm-readelf llvm-readobj llvm-size", _binutils),
+        "zstdcat": only(_GZIP),
         **rows("nm size readelf objdump addr2line c++filt", _binutils),
         **rows("gzip pigz bzip2 xz zstd lzma", _packed(unpack=False)),
         **rows("gunzip bunzip2 unxz unzstd", _packed(unpack=True)),
@@ -290,7 +302,7 @@ def _table() -> dict[str, Rule]:
         "set": _set,
         "cd": _cd,
         "pushd": _cd,
-        "popd": _cd,
+        "popd": _popd,
         **rows("bat batcat", only(_BAT)),
         "shuf": only(
             spec(

@@ -7,6 +7,7 @@ and on the gaps between nodes close what was found (backquotes in heredocs, cont
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import tree_sitter_bash
@@ -48,6 +49,7 @@ _EMPTY: Final = re.compile(
 _GIVES: Final = frozenset({">", ">|", "&>"})
 # Where `read` cuts its line; the variable goes back to what it was.
 _SEPARATED: Final = re.compile(r"IFS=(?:[,:;|=/-]?|'[^']*'|\$'\\[nt]')")
+_READ_TWICE: Final = re.compile(rb"\\[$`\\\"\n]|\\$")
 _TEST_GROUPS: Final = frozenset({"binary_expression", "unary_expression", "parenthesized_expression"})
 
 
@@ -57,8 +59,14 @@ class Rules(Protocol):
     def command(self, words: list[Word]) -> None:
         """One simple command: its name and arguments."""
 
-    def assign(self, name: str, value: Word | None = None) -> None:
-        """A variable gets a value; None when the value is not plain."""
+    def assign(self, name: str, value: Word | None = None, *, holds: Sequence[Word] | None = None) -> None:
+        """A variable gets a value; None when the value is not plain. ``holds``: all that it may come to hold by this."""
+
+    def variable(self, name: str) -> Word:
+        """What a variable holds, as a word in quotes."""
+
+    def printed(self, command: str) -> Word:
+        """What a command prints, as a word in quotes."""
 
     def redirect(self, operator: str, target: Word) -> None:
         """A redirection to a file."""
@@ -66,11 +74,8 @@ class Rules(Protocol):
     def test(self, words: list[Word], *, double: bool) -> None:
         """A ``[`` or ``[[`` expression, its operators as words."""
 
-    def background(self) -> None:
-        """A command is sent to the background."""
-
-    def pipe(self, *, fed: bool, drained: bool) -> None:
-        """What follows reads what another command prints (``fed``), and another reads what it prints (``drained``)."""
+    def pipe(self, *, fed: bool, drained: bool, alone: bool = False) -> None:
+        """What follows reads what another command prints (``fed``; ``alone``: just one), or another reads what it prints."""
 
     def empty(self, command: str, target: Word) -> None:
         """A file gets nothing, or what never ends."""
@@ -101,7 +106,7 @@ class _Walk:
     def __init__(self, source: str, rules: Rules) -> None:
         self._source = source.encode()
         self._rules = rules
-        self._reader = WordReader(self._substitution)
+        self._reader = WordReader(self._substitution, rules.variable, rules.printed)
         self._depth = 0
         self._heredocs = 0
         self._endless = 0
@@ -144,7 +149,11 @@ class _Walk:
         for place, child in enumerate(node.children):
             if child.is_named:
                 if piped:
-                    self._rules.pipe(fed=place > 0, drained=place < len(node.children) - 1)
+                    self._rules.pipe(
+                        fed=place > 0,
+                        drained=place < len(node.children) - 1,
+                        alone=place > 1 and _is_alone(node.children[place - 2]),
+                    )
                 self.statement(child, depth + 1)
                 continue
             if child.type == "&":
@@ -152,7 +161,6 @@ class _Walk:
                     raise Denied(
                         "syntax.background", "A loop may not send commands to the background without end: use `for`."
                     )
-                self._rules.background()
             elif child.type not in tokens and child.type not in _SEPARATORS:
                 raise _unread(child)
         if piped:
@@ -160,7 +168,7 @@ class _Walk:
 
     def _substitution(self, node: Node) -> None:
         text = node.text or b""
-        if text.startswith(b"`") and b"\\" in text:
+        if text.startswith(b"`") and _READ_TWICE.search(text):
             raise Denied("syntax.backquote", "Backslashes within backquotes are read twice: use $(...).")
         depth = self._depth
         for child in node.children:
@@ -277,13 +285,16 @@ class _Walk:
         name, *rest = node.children
         if name.type != "variable_name":
             raise Denied("assign.subscript", "Array elements are not read: use a plain variable.")
-        value: Word | None = None
+        value = literal("")
+        added = False
         for child in rest:
             if child.is_named:
                 value = self._reader.read(child)
             elif child.type not in {"=", "+="}:
                 raise _unread(child)
-        self._rules.assign(_text(name), value)
+            else:
+                added = child.type == "+="
+        self._rules.assign(_text(name), value, holds=None if added else [value])
 
     def _declaration(self, node: Node) -> None:
         keyword, *rest = node.children
@@ -308,20 +319,21 @@ class _Walk:
         for child in node.children[1:]:
             if child.type != "variable_name":
                 raise Denied("unset", "Only plain variable names can be unset.")
-            self._rules.assign(_text(child))
+            self._rules.assign(_text(child), literal(""))
 
     def _for(self, node: Node, depth: int) -> None:
+        name = node.child_by_field_name("variable")
+        values = [self._reader.read(child) for child in node.children_by_field_name("value")]
+        self._rules.assign(_text(name) if name else "", holds=values or None)
         for child in node.children:
             match child.type:
                 case "variable_name":
-                    self._rules.assign(_text(child))
+                    continue
                 case "do_group":
                     self.statement(child, depth + 1)
                 case "for" | "in" | ";" | "\n":
                     continue
-                case _ if child.is_named:
-                    self._reader.read(child)
-                case _:
+                case _ if child not in node.children_by_field_name("value"):
                     raise _unread(child)
 
     def _case(self, node: Node, depth: int) -> None:
@@ -364,6 +376,11 @@ class _Walk:
 
 def _gives(redirect: Node) -> bool:
     return redirect.children[-1].is_named and any(child.type in _GIVES for child in redirect.children)
+
+
+def _is_alone(stage: Node) -> bool:
+    body = stage.child_by_field_name("body") if stage.type == "redirected_statement" else stage
+    return body is not None and body.type == "command"
 
 
 def _last_command(body: Node | None) -> str:

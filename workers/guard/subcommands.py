@@ -135,7 +135,7 @@ class _Reading:
             word = self._rest.pop(0)
             if self._starts_inner(word):
                 break
-            if only_operands or not word.may_be_option or word.text == "-":
+            if only_operands or not word.may_be_option or (word.bare and not self._rest) or word.text == "-":
                 # After two dashes `cargo fmt` has options of the program that it starts; elsewhere those are operands.
                 self._given |= {word.text} if only_operands and "runs" in self._tool.marks else set()
                 self._operand(word)

@@ -11,7 +11,7 @@ from workers.guard.words import UNKNOWN, Word
 # What changes which code a program runs, loads or asks, by prefix, by last part and by whole name.
 _DANGEROUS: Final = re.compile(
     r"(?:LD|DYLD|GIT(?!_(?:(?:AUTHOR|COMMITTER)_(?:NAME|EMAIL|DATE)|DEPTH|STRATEGY|SHA1?|BRANCH|COMMIT|TAG|REF|TERMINAL_PROMPT|OPTIONAL_LOCKS|LFS_SKIP_SMUDGE)$)|BASH|LESS|FZF|TAR|SSH|RSYNC|MALLOC|GLIBC|BAT|COMP|PROMPT|READLINE|GCONV|SUDO|DBUS|XDG|RIPGREP)_.*"
-    r"|PYTHON(?!(?:PATH|DONTWRITEBYTECODE|UNBUFFERED|HASHSEED|WARNINGS|IOENCODING|UTF8|DEVMODE|ASYNCIODEBUG|FAULTHANDLER)$)[A-Z]+"
+    r"|PYTHON(?!(?:PATH|DONTWRITEBYTECODE|UNBUFFERED|HASHSEED|WARNINGS|IOENCODING|OPTIMIZE|NOUSERSITE|TRACEMALLOC|MALLOC|VERBOSE|SAFEPATH|NODEBUGRANGES|UTF8|DEVMODE|ASYNCIODEBUG|FAULTHANDLER)$)[A-Z]+"
     r"|PERL5?(?:OPT|LIB|DB|IO)?(?:_.*)?|RUBY(?:OPT|LIB|SHELL)|LESS[A-Z]*|AWK(?:PATH|LIBPATH)|HIST[A-Z]+"
     r"|(?:GZIP|XZ|ZSTD|ZIP|UNZIP|BZIP2?|GREP|JQ|RIPGREP|XZ)(?:OPT|_OPT|_OPTIONS|_DEFAULTS|_CLEVEL|_CONFIG_PATH|_COLORS?)?"
     r"|.*(?:PAGER|EDITOR|PROXY|proxy)|NODE_OPTIONS|NODE_REPL.*|NODE_PATH|(?:JAVA|_JAVA|JDK_JAVA)(?:_TOOL)?_OPTIONS"
@@ -69,10 +69,10 @@ def _is_plain(name: str, value: Word) -> bool:
         return (
             len(parts) > 1
             and all(
-                (re.match(r"/|\0|~/", part) or (place > known and re.match(r"(?:\./)?\.?[A-Za-z_]", part)))
+                (re.match(r"/|\0|~\0?/", part) or (place > known and re.match(r"(?:\./)?\.?[A-Za-z_]", part)))
                 and ".." not in part
                 for place, part in enumerate(parts)
             )
             and UNKNOWN in value.text
         )
-    return name in _SWITCHES and value.known and bool(_SWITCHES_PLAIN.fullmatch(value.text))
+    return name in _SWITCHES and value.known and (not value.text or bool(_SWITCHES_PLAIN.fullmatch(value.text)))

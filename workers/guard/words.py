@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,8 @@ _EXPANSION: Final = re.compile(
     rf"\$\{{(?:#?{_NAME}|#?[0-9@*#?])"
     rf"(?:(?::?[-+?]|##?|%%?|//?|\^\^?|,,?)[^`$(){{}}\\\"'\[\]]*|:[0-9]+(?::[0-9]+)?)?\}}"
 )
+_NAMED: Final = re.compile(rf"\$(?:({_NAME}|[0-9?#@*$!-])|\{{({_NAME}|[0-9@*#?])\}})")
+_SPLITTING: Final = re.compile(r"[\s*?\[\]{}~\\\0]")
 _ANSI: Final = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 # After a dollar these begin no expansion.
 _NO_NAME: Final = frozenset('" |)/.,:;]')
@@ -31,12 +33,15 @@ class Word:
 
     ``text``: its characters after quote removal, with ``UNKNOWN`` for each expansion. ``splits``: it may become several
     words or none. ``glob``: file names may take its place. ``inside``: known to be a path below the workspace.
+    ``bare``: what is not known in it is nothing that the command line could choose, and no option; with ``splits`` it
+    may be no word at all, and what follows takes its place.
     """
 
     text: str
     splits: bool = False
     glob: bool = False
     inside: bool = False
+    bare: bool = False
 
     @property
     def known(self) -> bool:
@@ -55,6 +60,8 @@ class Word:
     @property
     def may_be_option(self) -> bool:
         """Whether the program could take it, or a part of it, as an option."""
+        if self.bare and not self.splits:
+            return False
         return self.splits or self.prefix.startswith("-") or (not self.known and not self.prefix)
 
 
@@ -64,14 +71,25 @@ def literal(text: str) -> Word:
 
 
 ANYTHING: Final = Word(UNKNOWN, splits=True)
+# What comes to nothing, or to values that were there before.
+NOTHING: Final = Word(UNKNOWN, splits=True, bare=True)
+# The folder that a tilde stands for.
+HOME: Final = Word("~" + UNKNOWN, bare=True)
 FOUND_FILE: Final = Word("./" + UNKNOWN, inside=True)
 
 
 class WordReader:
-    """Turns word nodes into words; every command inside one is handed to ``run`` to be judged."""
+    """Turns word nodes into words; every command inside one is handed to ``run`` to be judged.
 
-    def __init__(self, run: Callable[[Node], None]) -> None:
+    ``variable`` says what a variable holds, and ``printed`` what a command prints, each as the word it is in quotes.
+    """
+
+    def __init__(
+        self, run: Callable[[Node], None], variable: Callable[[str], Word], printed: Callable[[str], Word]
+    ) -> None:
         self._run = run
+        self._variable = variable
+        self._printed = printed
 
     def read(self, node: Node) -> Word:
         """The word of a node; raises `Denied` for every kind of node not named here."""
@@ -88,12 +106,8 @@ class WordReader:
                 return self._joined(node)
             case "brace_expression":
                 return Word(UNKNOWN, splits=True)
-            case "simple_expansion" | "expansion":
-                self._check_expansion(node)
-                return Word(UNKNOWN, splits=True)
-            case "command_substitution":
-                self._run(node)
-                return Word(UNKNOWN, splits=True)
+            case "simple_expansion" | "expansion" | "command_substitution":
+                return _split(self._expanded(node))
             case "process_substitution":
                 self._run(node)
                 return Word("/dev/fd/" + UNKNOWN)
@@ -113,10 +127,21 @@ class WordReader:
         splits = any(part.splits for part in parts) or (
             braces and bool(re.search(r"\{.*(,|\.\.).*\}", text, re.DOTALL))
         )
-        return Word(text, splits=splits, glob=any(part.glob for part in parts))
+        return Word(text, splits=splits, glob=any(part.glob for part in parts), bare=_is_bare(text, parts))
+
+    def _expanded(self, node: Node) -> Word:
+        """What an expansion comes to within quotes."""
+        if node.type == "command_substitution":
+            self._run(node)
+            text = _source(node)
+            return self._printed((text[2:-1] if text.startswith("$(") else text[1:-1]).strip())
+        self._check_expansion(node)
+        named = _NAMED.fullmatch(_source(node))
+        return self._variable(named[1] or named[2]) if named else ANYTHING
 
     def _string(self, node: Node) -> Word:
         text = ""
+        parts: list[Word] = []
         end = node.start_byte
         for child in node.children:
             # The grammar leaves blanks of a string out of its nodes.
@@ -124,19 +149,22 @@ class WordReader:
             end = child.end_byte
             match child.type:
                 case '"':
-                    continue
+                    # A quote at the end takes the blanks before it along.
+                    text += _source(child)[:-1]
                 case "string_content":
                     text += re.sub(r"\\([$`\"\\\n])", lambda m: "" if m[1] == "\n" else m[1], _source(child))
                 case "simple_expansion" | "expansion" | "command_substitution" | "arithmetic_expansion":
-                    text += self.read(child).text
+                    part = self.read(child) if child.type == "arithmetic_expansion" else self._expanded(child)
+                    text += part.text
+                    parts.append(part)
                     # "$@" alone may be no word or many.
                     if _source(child) in {"$@", "${@}"}:
-                        return Word(UNKNOWN, splits=True)
+                        return Word(UNKNOWN, splits=True, bare=part.bare)
                 case "$" if _after(node, child) in _NO_NAME:
                     text += "$"
                 case _:
                     _refuse(child)
-        return literal(text)
+        return Word(text, bare=_is_bare(text, parts))
 
     def _check_expansion(self, node: Node) -> None:
         source = _source(node)
@@ -145,6 +173,23 @@ class WordReader:
                 "syntax.expansion",
                 f"The expansion `{source}` can do more than read a variable: use `$NAME`, or write the value out.",
             )
+
+
+def _is_bare(text: str, parts: Sequence[Word]) -> bool:
+    """Whether no part can bring an option: a dash after what may be empty would come first."""
+    unsure = [part for part in parts if UNKNOWN in part.text or part.glob or part.splits]
+    return bool(unsure) and all(part.bare for part in unsure) and not text.startswith("-") and f"{UNKNOWN}-" not in text
+
+
+def _split(word: Word) -> Word:
+    """What a word in quotes becomes without them."""
+    if not word.text or (word.text == UNKNOWN and word.bare and word.splits):
+        return NOTHING
+    if word.bare and not word.splits:
+        return word
+    if word.known and not _SPLITTING.search(word.text):
+        return word
+    return ANYTHING
 
 
 def _source(node: Node) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from workers.guard.call import Call, Rule
 from workers.guard.options import Parsed, Spec, spec
-from workers.guard.words import ANYTHING, UNKNOWN, Word
+from workers.guard.words import ANYTHING, NOTHING, UNKNOWN, Word
 
 _SHELL: Final = re.compile(r"[-+][abefhilmnuvxBCEHPc]*c[abefhilmnuvxBCEHP]*")
 _SHELL_FLAGS: Final = re.compile(r"[-+][abefhilmnuvxBCEH]+")
@@ -72,8 +72,20 @@ _XARGS: Final = spec(
 )
 
 
+def _own(args: list[Word]) -> list[Word]:
+    """The options of xargs, as far as they stand before anything else."""
+    end = next((place for place, word in enumerate(args) if not word.prefix.startswith("-")), len(args))
+    return args[:end]
+
+
 def _xargs(call: Call) -> None:
-    parsed: Parsed = call.parse(_XARGS)
+    # The old spelling of -I has a value only where it is attached.
+    old = re.compile(r"-([0rtx]*)i(.*)")
+    args = [
+        Word(f"-{found[1]}I{found[2] or '{}'}") if word.known and (found := old.fullmatch(word.text)) else word
+        for word in _own(call.args)
+    ]
+    parsed: Parsed = Call(call.program, [*args, *call.args[len(args) :]], call.judge).parse(_XARGS)
     if parsed.has("help", "version"):
         return
     command = list(parsed.operands)
@@ -84,8 +96,10 @@ def _xargs(call: Call) -> None:
         command = [
             Word(w.text.replace(mark, UNKNOWN), w.splits, w.glob) if mark and mark in w.text else w for w in command
         ]
+    # Its input are paths that are no options, where find prints them one by one.
+    paths = call.judge.paths and parsed.has("0", "null")
     if not marks:
-        command.append(ANYTHING)
+        command.append(NOTHING if paths and not parsed.has("a", "arg-file", "d", "delimiter") else ANYTHING)
     _inner(call, command)
 
 

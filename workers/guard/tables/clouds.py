@@ -126,6 +126,10 @@ stripe
   reads {version,status}! config/--list logs/tail {customers,charges,events,invoices,products,prices,subscriptions,payment_intents,refunds,plans,coupons,accounts,balance,payouts,transfers,disputes,webhook_endpoints}/{list,retrieve} open/--list
   valued -l --limit --project-name
   flags -h --help -v --version --live
+aws-vault
+  reads list ls
+  flags --version --profiles --sessions --credentials --help
+  strict
 auth0
   reads {protection,ap}/{breached-password-detection,bpd,brute-force-protection,bfp,bot-detection,bd,suspicious-ip-throttling,sit}/show {protection,ap}/{suspicious-ip-throttling,sit}/ips/check
   reads {ul,universal-login}/{show,templates/show,prompts/show} {qs,quickstarts,quickstart}/{list,ls} {roles,role}/{perms,permissions}/{list,ls} {orgs,org,organizations}/{members,roles,invitations,invs}/{list,ls} {apis,resource-servers}/scopes/{list,ls} api/get event-streams/stats
@@ -133,7 +137,8 @@ auth0
   reads {orgs,organizations}/{members/list,roles/list,roles/members/list,invitations/list,invitations/show} {users,user}/{roles/show,roles/list,blocks/list,sessions/list} roles/{permissions/list,permissions/ls} email/{templates/show,provider/show} {phone/provider/list,phone/provider/show} branding/{domains,templates,texts,themes}/{list,show} universal-login/{show,templates/show,prompts/show} domains/{list,show} apis/scopes/list attack-protection/{breached-password-detection,brute-force-protection,bot-detection,suspicious-ip-throttling}/{show,ips/check} {attack-protection,ap}/{breached-password-detection,bpd,brute-force-protection,bfp,bot-detection,bd,suspicious-ip-throttling,sit}/show ips/check logs/{list,ls,tail} rules/{list,show} tenant-settings/show apps/session-transfer/show completion actions/{diff,modules/list,modules/show}
   valued -t --tenant -n --number -q --query -f --filter --sort -s
   flags --json --no-color --no-input --debug --csv -h --help -v --version --include-totals --reveal-secrets=false --json-compact
-  refuse -r --reveal-secrets --reveal
+  like api (?!(?:post|put|patch|delete)(?:$| ))[a-z][a-z0-9_.-]*
+  refuse -r --reveal-secrets --reveal -d --data
 pulumi
   reads version! about! whoami! stack! stack/{ls,output,history,tag/ls,tag/get} config! config/get plugin/ls org/{get-default,search} policy/{ls,group/ls} logs schema/check state/export package/info env/ls
   valued -s --stack -C --cwd --color

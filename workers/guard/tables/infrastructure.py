@@ -34,7 +34,7 @@ consul nomad
   refuse -http-addr -address -token -token-file -f -output -o -out -follow
 cdk
   reads doctor! version! context! notices
-  flags -j --json -h --help --version
+  flags -u --unacknowledged -j --json -h --help --version
   strict
 sam
   reads list/{resources,endpoints,stack-outputs} validate logs --version --info traces
@@ -75,7 +75,7 @@ ansible-lint
   allow --force-color
   strict
 ansible-config
-  reads list view dump
+  reads list view dump validate
   valued -c --config -t --type
   formats -f --format
   flags --only-changed -v -h --help --version

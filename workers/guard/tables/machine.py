@@ -17,7 +17,7 @@ journalctl
   flags -x -e -r -k -f -q -a -l -m -N --no-pager --no-tail --list-boots --disk-usage --catalog --reverse --all --full --no-full --utc --no-hostname --quiet --user --system --dmesg --follow --pager-end --header --merge --fields --this-boot --verify --list-catalog --version --help -h --boot --truncate-newline
   strict
 loginctl timedatectl hostnamectl localectl resolvectl networkctl machinectl portablectl homectl userdbctl bootctl oomctl coredumpctl systemd-analyze systemd-cgls systemd-detect-virt systemd-path systemd-cgtop systemd-resolve
-  reads list-sessions list-users list-seats session-status show-session show-user show-seat show-session show show-timesync timesync-status list-timezones list-locales list-keymaps query! statistics! dns! domain! lldp list-images list-transfers image-status show-image is-installed! status list info inspect user group services groups-of-user blame! critical-chain time! unit-paths dump! calendar timestamp timespan security condition cat-config syscall-filter capability filesystems exit-status log-level! service-watchdogs! dot plot! hostname! chassis! deployment! location! icon-name! dnssec! llmnr! mdns! nta! dnsovertls!
+  reads list-sessions list-users list-seats session-status show-session show-user show-seat show-session show show-timesync timesync-status list-timezones list-locales list-keymaps query statistics! dns! domain! lldp list-images list-transfers image-status show-image is-installed! status list info inspect user group services groups-of-user blame! critical-chain time! unit-paths dump! calendar timestamp timespan security condition cat-config syscall-filter capability filesystems exit-status log-level! service-watchdogs! dot plot! hostname! chassis! deployment! location! icon-name! dnssec! llmnr! mdns! nta! dnsovertls!
   reads !
   needs list-timezones --no-pager
   flags --no-pager --no-legend -a --all --full -l --value -n --lines=5 --json=pretty --json=short -s -q --quiet --stats --help --version --transient --static --pretty --user --system --no-ask-password -v -c -r -h
@@ -72,6 +72,79 @@ ping ping6 traceroute traceroute6 tracepath mtr
   valued -c -i -W -w -s -t -I -m -q -p
   flags -4 -6 -n -q -v -a -D -O -b -d -r -L -V --version --help --report -r -R -I -T -h
   refuse -p
+  strict
+busctl
+  reads ! {list,status,tree,introspect,get-property}
+  flags --user --system --no-pager --acquired --activatable --unique --list -l -q --quiet --full --no-legend --json=short --json=pretty -j --verbose --version -h --help
+  refuse -H --host -M --machine --address --show-machine
+  strict
+gpg gpg2
+  reads /
+  needs / -k --list-keys --list-public-keys -K --list-secret-keys --fingerprint --list-sigs --list-signatures --check-sigs --version --help --show-keys
+  flags -k --list-keys --list-public-keys -K --list-secret-keys --fingerprint --list-sigs --list-signatures --check-sigs --version --help --show-keys --with-colons --with-fingerprint --with-subkey-fingerprint --with-keygrip --no-tty --batch
+  valued --keyid-format
+  strict
+ssh-keygen
+  reads /
+  needs / -l -F -L -B
+  flags -l -L -B -v -q
+  valued -f -E -F
+  strict
+ssh-add
+  reads !
+  needs / -l -L
+  flags -l -L -v -q
+  valued -E
+  strict
+tmux
+  reads {ls,list-sessions,list-windows,lsw,list-panes,lsp,list-clients,lsc,list-commands,list-buffers,show-options,show,has-session,has}
+  flags -g -a -s -w -v -q -V -p -A
+  valued -t
+  strict
+ldconfig
+  reads !
+  needs / -p --print-cache -V --version
+  flags -p --print-cache -V --version
+  strict
+update-alternatives
+  reads /
+  needs / --display --list --query --get-selections --version
+  flags --display --list --query --get-selections --version --quiet --verbose
+  strict
+chage
+  reads /
+  needs / -l --list
+  flags -l --list -i --iso8601
+  strict
+apropos whatis
+  reads /
+  valued -s --sections -m --systems
+  flags -e --exact -r --regex -w --wildcard -a --and -l --long -d --debug -v --verbose -h --help -V --version
+  strict
+compgen
+  reads /
+  flags -a -b -c -d -e -f -g -j -k -s -u -v
+  strict
+glxinfo vainfo vdpauinfo clinfo
+  reads !
+  flags -B -v -l -s -b --list --json --human --raw -h --help --version
+  strict
+xwininfo
+  reads !
+  flags -root -tree -children -stats -wm -size -all -int -shape -version -help
+  single
+  strict
+dnsdomainname
+  reads !
+  flags -v -V --version -h --help
+  strict
+finger
+  reads !
+  strict
+adb
+  reads {devices,version,get-state,get-serialno,features,host-features}
+  flags -l -d -e --version
+  valued -s -t
   strict
 dig
   reads /
@@ -161,7 +234,7 @@ blkid findmnt lsmem lsns lslocks lsipc lslogins lsfd lsirq lspci lsusb lsmod lss
   strict
 mount
   reads !
-  flags -l --help --version -V -h
+  flags -v -l --help --version -V -h
   valued -t
   strict
 swapon

@@ -77,8 +77,8 @@ security
   bars {find-generic-password,find-internet-password} -w -g
   strict
 profiles
-  reads list show status help version
-  valued -user -type
+  reads list show status help version validate
+  valued -user -type -path
   flags -all -verbose -v -cached
   single
   strict
@@ -181,8 +181,9 @@ textutil
   strict
 qlmanage
   reads /
-  needs / -m -h
-  flags -m -h
+  needs / -m -h -p -t
+  valued -s -f
+  flags -m -h -p -t -x
   strict
 say
   reads /
@@ -234,7 +235,10 @@ pbpaste
   reads !
 compression_tool
   reads !
-  flags -h
+  single
+  needs / -encode -decode -h
+  valued -a -A -b -t -i
+  flags -h -v -encode -decode
   strict
 mdmclient
   like Query[A-Za-z]+

@@ -177,7 +177,7 @@ rpm
   bars / --eval --pipe
   strict
 dnf yum microdnf tdnf
-  reads {list,info,search,provides,whatprovides,repoquery,repolist,check-update,deplist,updateinfo,grouplist,groupinfo,check,version,--version} {group,groups,module,history,alias,updateinfo}/{list,info,summary} history! repoquery/--requires
+  reads {list,info,search,provides,whatprovides,repoquery,repolist,check-update,deplist,updateinfo,grouplist,groupinfo,check,version,--version} {group,groups,module,history,alias,updateinfo}/{list,info,summary} history!
   valued --repo --enablerepo --disablerepo --qf --queryformat --whatrequires --whatprovides --releasever --forcearch
   flags -q --quiet -v -C --cacheonly --installed --available --updates --all --showduplicates --requires --provides --obsoletes --recent --extras --upgrades --enabled --disabled --deplist --tree -l --list --recursive --resolve -i --info --version -h --help --security --refresh
   strict

@@ -45,8 +45,63 @@ shellcheck
   valued -s --shell -S --severity -e --exclude -i --include -o --enable -f --format -W -P --source-path
   flags -x --external-sources -a --check-sourced -V --version --help --norc --list-optional --color --color=never --color=always
   strict
-hadolint yamllint actionlint jsonlint pycodestyle pydocstyle pyflakes vulture radon cpplint proselint write-good alex editorconfig-checker kubeval kubeconform kube-score kube-linter
+ty
+  reads check version
+  valued --python-version --python-platform --exclude
+  formats --output-format
+  flags -q --quiet -v --verbose --exit-zero --error-on-warning --no-progress --version -h --help --color=never
+  strict
+just
+  reads /
+  needs / --list -l --summary --dump --variables --show -s --version --help --groups
+  valued -f --justfile -d --working-directory -s --show --list-heading --list-prefix --dump-format
+  flags --list -l --summary --dump --variables --version --help --groups -u --unsorted -q --quiet --list-submodules --json
+  strict
+gron
+  reads /
+  flags -u --ungron -c --colorize -m --monochrome -s --stream -v --values -j --json --no-sort --version -h --help
+  strict
+glow
+  reads /
+  valued -w --width -s --style
+  flags -l --local --version -h --help
+  refuse -p --pager --config
+  strict
+javap
+  reads /
+  valued -cp -classpath --class-path
+  single
+  flags -c -p -v -l -s -private -public -protected -package -verbose -constants -sysinfo -version -help
+  strict
+jps
+  reads !
+  flags -l -m -v -q -V -h -help
+  strict
+unrar
+  reads {l,lb,lt,lta,v,vb,vt,vta,t}
+  flags -r -y -inul -idq
+  single
+  strict
+markdownlint
+  reads /
+  valued --disable --enable -i --ignore
+  flags -q --quiet -j --json -h --help -V --version --dot
+  strict
+actionlint
+  reads /
+  single
+  valued -ignore -format
+  flags -version -verbose -debug -no-color -color -oneline -help -h
+  strict
+kubeconform
+  reads /
+  single
+  valued -output -skip -reject -kubernetes-version -n -ignore-filename-pattern
+  flags -summary -strict -verbose -ignore-missing-schemas -exit-on-error -h -v
+  strict
+hadolint yamllint jsonlint pycodestyle pydocstyle pyflakes vulture radon cpplint proselint write-good editorconfig-checker kubeval kube-score kube-linter
   reads / lint
+  rooted
   valued -f --format --ignore -d -s --select --max-line-length --exclude -t --failure-threshold --min-confidence --skip -S --disable --extend-ignore
   flags --strict --no-warnings -q --quiet --version -v --help -h --list-files --no-color --statistics --count --first --show-source --show-pep8 --ignore-words-list --check-filenames --recursive --summary -verbose --verbose -summary -n --no-fail
   refuse -w --write-changes -i --in-place --fix --output -o -c --config -D --write --interactive
