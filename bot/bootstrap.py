@@ -14,12 +14,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot.adapters.artifact_files import ArtifactFiles
-from bot.adapters.celery_queue import CeleryApp, CeleryQueue, make_celery
+from bot.adapters.celery_queue import CeleryApp, CeleryQueue, SparingQueue, make_celery
 from bot.adapters.git_trees import GitTrees
 from bot.adapters.lease_owner import is_dead, owner_name
-from bot.adapters.storage import SqlStorage, migrate
+from bot.adapters.storage import SqlStorage, copying, migrate
 from bot.adapters.storage.authority import Standing, standing
 from bot.adapters.storage.engine import dispose, is_sqlite, make_engine, our_errors, parse_url
+from bot.adapters.storage.migrating import newest
 from bot.adapters.system_clock import SystemChance, SystemClock
 from bot.adapters.webhook_payloads import WebhookPayloads
 from bot.domain.errors import InternalError, UserError
@@ -34,6 +35,7 @@ from bot.ports.storage import LEASED
 from bot.redaction import Redactor
 from bot.services.approving import Approving
 from bot.services.commanding import Commander
+from bot.services.comparing import Comparing
 from bot.services.desk import Desk, Limits
 from bot.services.dispatch import Dispatch
 from bot.services.drafting import Drafting
@@ -47,6 +49,7 @@ from bot.services.progress import Progress
 from bot.services.publishing import Publishing
 from bot.services.publishing_checks import PublishedChecks
 from bot.services.publishing_issue import PublishedIssue
+from bot.services.reconciling import Reconciling
 from bot.services.recovering import Recovering
 from bot.services.rescue import Sweeper
 from bot.services.returning import Returning
@@ -153,6 +156,7 @@ def build(settings: Settings) -> Parts:
     issue = PublishedIssue(desk, outboxes, surfaces, ledgers)
     publishing = Publishing(desk, outboxes, surfaces, ledgers, checks, issue)
     starter = Starter(desk, outboxes)
+    commander = Commander(desk, starter, outboxes, ledgers)
     progress = Progress(
         desk=desk,
         drafting=Drafting(desk, ledgers),
@@ -160,8 +164,8 @@ def build(settings: Settings) -> Parts:
         approving=Approving(desk, outboxes, publishing),
         publishing=publishing,
         returning=Returning(desk, ledgers, outboxes),
+        reconciling=Reconciling(desk, commander),
     )
-    commander = Commander(desk, starter, outboxes, ledgers)
     handlers, dispatch = _handlers(settings, desk)
     return Parts(
         settings=settings,
@@ -172,7 +176,7 @@ def build(settings: Settings) -> Parts:
         intake=Intake(desk, WebhookPayloads(), Router(desk, starter, commander)),
         progress=progress,
         performer=Performer(desk, handlers),
-        sweeper=Sweeper(desk, queue),
+        sweeper=Sweeper(desk, SparingQueue(celery, queue)),
         stopping=Stopping(desk),
         dispatch=dispatch,
     )
@@ -231,6 +235,22 @@ def records_problem(url: str) -> str:
     return f"the database {name} is of an older release ({', '.join(sorted(found))})" if found & older else ""
 
 
+def records_files(url: str) -> tuple[Path, ...]:
+    """The database's file and those that SQLite keeps beside it, there or not. Raises ``UserError`` for PostgreSQL."""
+    file = copying.file_of(url)
+    return (file, *(Path(f"{file}{end}") for end in copying.BESIDE))
+
+
+def copy_records(source: Path, target: Path) -> str:
+    """A copy of SQLite's records, also while they are in use; returns the revision of their schema."""
+    return copying.copy_records(source, target)
+
+
+def newest_schema() -> str:
+    """The revision of this release's schema."""
+    return newest()
+
+
 def standing_of(url: str, process: Process) -> Standing | None:
     """How a PostgreSQL user stands to the rights of a process; None on SQLite, which knows no users."""
     if is_sqlite(url):
@@ -278,6 +298,7 @@ def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Di
             JobKind.APPROVAL: looking.approval,
             JobKind.PULL_STATE: looking.pull_state,
             JobKind.FEEDBACK: looking.feedback,
+            JobKind.RECONCILE: Comparing(desk, looking.reader).look,
             JobKind.RECOVERY: Recovering(desk, looking.reader).look,
         }
     if settings.process in {Process.UP, Process.AGENTS}:

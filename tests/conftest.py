@@ -1,4 +1,4 @@
-"""What every session of pytest prints besides (how many escapes from the sandbox were tried and held), and its order over workers."""
+"""What every session of pytest prints besides (how many escapes from the sandbox were tried and held, and what tests tell), and its order over workers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line, when any of them ran."""
+    """One line, when any of them ran, and each line that a test recorded as ``told``."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, line in report.user_properties:
+            if name == "told" and report.when == "call":
+                terminalreporter.write_line(str(line))
     count = {
         word: sum(
             1

@@ -25,8 +25,8 @@ QUEUES: dict[Process, tuple[str, ...]] = {
     Process.AGENTS: AGENT_QUEUES,
 }
 TIMER_S = 0.1
-DRAIN_S = 7
-"""How long work in hand may go on after SIGTERM; what is left is found again by its lease."""
+DRAIN_S = 5
+"""How long work in hand may go on after SIGTERM; what is left then is given back (`bot.cli.leaving`)."""
 ALIVE: Final = "alive"
 """A file in the process's data directory, touched while messages are taken: what a health check looks at."""
 ALIVE_S: Final = 2.0
@@ -104,8 +104,13 @@ class Worker:
         except Exception:
             log.exception("worker_ended")
 
-    def stop(self) -> None:
-        """Drain for a while, then leave the rest to its leases."""
+    def leave(self) -> None:
+        """Take nothing more, and let what is in hand end at its next step."""
+        self._parts.desk.leaving.set()
         state.should_stop = 0
+
+    def stop(self) -> None:
+        """Leave, and wait a while for what is in hand."""
+        self.leave()
         self._thread.join(timeout=DRAIN_S)
         state.should_stop = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+import threading
+import time
+from typing import Any, Final, TypeAlias
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from bot.domain.jobs import CONTROL, GITHUB
-from bot.ports.queue import Nudge
+from bot.ports.queue import Nudge, Queue
 
 log = structlog.get_logger()
 
@@ -19,8 +21,12 @@ QUEUES: dict[Nudge, str] = {
     Nudge.ROUTE: CONTROL,
     Nudge.ADVANCE: CONTROL,
     Nudge.SWEEP: CONTROL,
+    Nudge.RECOVER: CONTROL,
     Nudge.DISPATCH: GITHUB,
 }
+MOST_WAITING: Final = 100
+"""So many messages of a queue may wait for the sweeper to add to them."""
+LOOK_S: Final = 0.5
 POLL_S = 0.005
 """The in-memory transport polls; its default of a second would be most of a run's time."""
 
@@ -70,3 +76,44 @@ class CeleryQueue:
             self._app.send_task(f"conductor.{what.value}", args=[subject], queue=queue or QUEUES[what], retry=False)
         except OperationalError as error:
             log.warning("nudge_lost", what=what.value, subject=subject, reason=str(error))
+
+
+class SparingQueue:
+    """The sweeper's: it wakes again and again whatever is due, and what cannot be done at once is due at every sweep.
+
+    So it adds nothing to a queue in which so many messages wait that whoever takes them is behind anyway; without this, the
+    repeats of a busy minute took longer to go through than the minute, and what was new waited behind them.
+    """
+
+    def __init__(self, app: CeleryApp, queue: Queue) -> None:
+        self._app = app
+        self._queue = queue
+        self._room: dict[str, tuple[float, int]] = {}
+        self._guard = threading.Lock()
+
+    def nudge(self, what: Nudge, subject: str, *, queue: str = "") -> None:
+        """`bot.ports.queue.Queue`."""
+        if self._takes(queue or QUEUES[what]):
+            self._queue.nudge(what, subject, queue=queue)
+
+    def _takes(self, name: str) -> bool:
+        """Whether there is room for one more; a queue's length is asked for now and then, not for each message."""
+        now = time.monotonic()
+        with self._guard:
+            asked, room = self._room.get(name, (0.0, 0))
+            if not 0 < now - asked < LOOK_S:
+                asked, room = now, MOST_WAITING - self._waiting(name)
+            self._room[name] = asked, room - 1
+        return room > 0
+
+    def _waiting(self, name: str) -> int:
+        """How many messages wait; none where the broker knows no such queue, as Redis does of empty ones, or is down."""
+        with self._app.connection_for_write(connect_timeout=2) as connection:
+            try:
+                with connection.channel() as channel:
+                    return int(channel.queue_declare(name, passive=True).message_count)
+            except ChannelError:
+                return 0
+            except (OperationalError, *connection.connection_errors) as error:
+                log.warning("queue_unread", queue=name, reason=str(error))
+                return 0

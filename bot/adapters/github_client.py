@@ -160,6 +160,10 @@ class GitHubClient:
         self._tokens: dict[tuple[Any, ...], tuple[str, int]] = {}
         self._minting = threading.Lock()
 
+    def now(self) -> int:
+        """Milliseconds since the epoch, by the clock that its tokens' ends are judged by."""
+        return self._clock.now()
+
     def close(self) -> None:
         """Close the connections."""
         if self._kept is not None:

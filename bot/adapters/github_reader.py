@@ -24,7 +24,9 @@ from bot.ports.github import (
     ListedDelivery,
     Permission,
     Place,
+    PullReview,
     PullState,
+    SaidComment,
     ThreadComment,
 )
 
@@ -87,6 +89,23 @@ class GitHubAppReader:
         params = {} if since is None else {"since": iso(since)}
         return tuple(_comment(one) for one in self._pages(place, f"/issues/{number}/comments", params))
 
+    def comments_since(self, place: Place, since: int) -> tuple[SaidComment, ...]:
+        """One list for the whole repository, oldest first; an edited comment is in it again."""
+        asked = {"since": iso(since), "sort": "created", "direction": "asc"}
+        return tuple(
+            SaidComment(int(str(one["issue_url"]).rpartition("/")[2]), _comment(one))
+            for one in self._pages(place, "/issues/comments", asked)
+        )
+
+    def open_issues(self, place: Place, label: str) -> frozenset[int]:
+        """Numbers of the open issues that carry a label; pull requests are left out."""
+        listed = self._pages(place, "/issues", {"labels": label, "state": "open"})
+        return frozenset(int(one["number"]) for one in listed if not one.get("pull_request"))
+
+    def has_label(self, place: Place, name: str) -> bool:
+        """Whether the repository has a label of that name."""
+        return self._maybe(place, f"/labels/{quote(name, safe='')}") is not None
+
     def comment(self, place: Place, comment_id: int) -> ThreadComment | None:
         """One comment, or None when it is gone."""
         answer = self._maybe(place, f"/issues/comments/{comment_id}")
@@ -122,6 +141,22 @@ class GitHubAppReader:
     def pull(self, place: Place, number: int) -> PullState:
         """A pull request as it is now."""
         return _pull(self._get(place, f"/pulls/{number}"))
+
+    def open_pulls(self, place: Place, wanted: frozenset[int]) -> Mapping[int, PullState]:
+        """Those of the wanted pull requests that are open, by number; the list is newest first, as ours mostly are."""
+        found: dict[int, PullState] = {}
+        for one in self._pages(place, "/pulls", {"state": "open", "sort": "created", "direction": "desc"}):
+            if one["number"] in wanted:
+                found[one["number"]] = _pull(one)
+                if len(found) == len(wanted):
+                    break
+        return found
+
+    def reviews(self, place: Place, pull: int) -> tuple[PullReview, ...]:
+        """The submitted reviews of a pull request, oldest first; those that are still being written have no time."""
+        return tuple(
+            _review(one) for one in self._pages(place, f"/pulls/{pull}/reviews", {}) if one.get("submitted_at")
+        )
 
     def pull_of_branch(self, place: Place, branch: str) -> PullState | None:
         """The newest pull request whose head is ``branch`` of this repository, in any state; a fork's branch of that name is not."""
@@ -261,7 +296,16 @@ class GitHubAppReader:
 
     def fetch_base(self, place: Place, branch: str, workdir: Path) -> FetchedBase:
         """Fetch the branch with ``--depth 1`` into the repository's mirror and bundle its tree into ``workdir``."""
-        return self._mirrors.fetch(place, branch, self._client.addresses, self._client.token(place, CONTENTS), workdir)
+        token = self._client.token(place, CONTENTS)
+        try:
+            return self._mirrors.fetch(place, branch, self._client.addresses, token, workdir)
+        except GitHubRefused as refused:
+            if refused.status != 401:
+                raise
+        # As for a request to the API: a token may end before its time, and a new one is asked for once.
+        self._client.forget(token)
+        token = self._client.token(place, CONTENTS)
+        return self._mirrors.fetch(place, branch, self._client.addresses, token, workdir)
 
     # Deliveries
 
@@ -382,6 +426,17 @@ def _pull(one: Mapping[str, Any]) -> PullState:
         merged=one.get("merged_at") is not None,
         draft=bool(one.get("draft")),
         url=one["html_url"],
+    )
+
+
+def _review(one: Mapping[str, Any]) -> PullReview:
+    return PullReview(
+        id=int(one["id"]),
+        author=_actor(one.get("user")),
+        state=str(one["state"]).lower(),
+        body=storable(one.get("body") or ""),
+        commit_sha=str(one.get("commit_id") or ""),
+        at=milliseconds(one["submitted_at"]),
     )
 
 

@@ -18,7 +18,7 @@ import httpx
 from bot.adapters.git_merge import blob_id
 from bot.adapters.github_client import READ, GitHubClient, decoded
 from bot.adapters.github_reader import iso
-from bot.domain.errors import InternalError
+from bot.domain.errors import InternalError, StaleFence
 from bot.domain.work import Patch
 from bot.domain.writes import METHODS, marker
 from bot.ports.github import Approved, GitHubRefused, OutboxWrite, Sent
@@ -73,7 +73,7 @@ class GitHubAppWriter:
     def send(self, write: Approved[OutboxWrite], *, retry: bool) -> Sent:
         """Send exactly these bytes; with ``retry`` only if they are not there already.
 
-        Raises ``InternalError`` when the bytes are not those that were hashed, and ``GitHubBusy``, ``GitHubLimited`` or
+        Raises ``InternalError`` when the bytes are not those that were hashed, ``StaleFence`` when its lease has run out, and ``GitHubBusy``, ``GitHubLimited`` or
         ``GitHubRefused`` (a draft where drafts are not offered: ``fields['drafts']`` is ``unsupported``).
         """
         if not isinstance(write, Approved):
@@ -90,6 +90,7 @@ class GitHubAppWriter:
         if row.kind in _BRANCHES:
             return self._branch(row, payload)
         if row.kind in _GRAPHQL:
+            self._still_ours(row)
             self._client.graphql(row.place, row.body, PERMISSIONS[row.kind])
             return Sent(200, str(payload["variables"]["id"]), "")
         return self._plain(row, payload)
@@ -119,7 +120,19 @@ class GitHubAppWriter:
         raise refused
 
     def _write(self, row: OutboxWrite, method: str, path: str, content: bytes | None) -> httpx.Response:
+        self._still_ours(row)
         return self._client.call(row.place, method, path, permissions=PERMISSIONS[row.kind], content=content)
+
+    def _still_ours(self, row: OutboxWrite) -> None:
+        """Just before each request: a process that was halted for longer than its lease must not send what another one has.
+
+        GitHub knows no fences, so the time is what keeps the two apart.
+        """
+        if row.until and self._client.now() >= row.until:
+            raise StaleFence(
+                f"The lease on outbox row {row.row_id} ran out before it was sent; nothing more of it is sent from here.",
+                {"row": str(row.row_id)},
+            )
 
     # Branches
 
@@ -217,7 +230,7 @@ class GitHubAppWriter:
                 asked = {"check_name": payload["name"], "filter": "all", "app_id": self._client.app_id}
                 for run in self._pages(row, path, asked, key="check_runs"):
                     if (
-                        run.get("external_id") == payload["external_id"]
+                        _names_same(str(run.get("external_id") or ""), str(payload["external_id"]))
                         and (run.get("app") or {}).get("id") == self._client.app_id
                     ):
                         return _shown("check_run.create", 200, run)
@@ -274,6 +287,11 @@ class GitHubAppWriter:
                 return
         # Without an end nothing is known, and what is not known is not sent.
         raise _broken(row, f"the list {path} that would show an earlier try does not end")
+
+
+def _names_same(shown: str, wanted: str) -> bool:
+    """Whether two external ids name one check of one run: its update may have changed what comes after that."""
+    return shown.split(":")[:2] == wanted.split(":")[:2]
 
 
 def _json(value: dict[str, Any]) -> bytes:

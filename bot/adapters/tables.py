@@ -27,6 +27,9 @@ class Words(TypeDecorator[str]):
         return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+_decode = json.JSONDecoder().raw_decode
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value as ASCII text with sorted keys: the same bytes on both databases, whatever characters it holds."""
 
@@ -39,7 +42,11 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         del dialect
-        return None if value is None else json.loads(value)
+        if value is None:
+            return None
+        # Ours begin and end without white space, whose search would be half of the decoding.
+        found, end = _decode(value)
+        return found if end == len(value) else json.loads(value)
 
 
 # SQLite gives ids of its own only to columns declared INTEGER.
@@ -55,6 +62,7 @@ SENDING = "state = 'sending'"
 QUEUED = "state = 'queued'"
 RUNNING = "state = 'running'"
 RECEIVED = "state = 'received'"
+HELD = "state IN ('waiting', 'dead')"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -148,7 +156,8 @@ deliveries = sa.Table(
     sa.Column("installation_id", sa.BigInteger),
     sa.Column("repository_id", sa.BigInteger),
     _one_of("state", "received", "waiting", "done", "ignored", "dead"),
-    sa.Index("ix_deliveries_due", "received_at", "id", **_where(RECEIVED)),
+    sa.Index("ix_deliveries_turn", "received_at", "id", "event", **_where(RECEIVED)),
+    sa.Index("ix_deliveries_held", "state", "received_at", "id", **_where(HELD)),
 )
 
 runs = sa.Table(
@@ -189,6 +198,7 @@ runs = sa.Table(
     sa.Index("ix_runs_pull", "repository_id", "pull_number", **_where("pull_number IS NOT NULL")),
     sa.Index("ix_runs_slots", "repository_id", "created_at", **_where(LIVING)),
     sa.Index("ix_runs_started", "repository_id", "requester_id", "created_at"),
+    sa.Index("ix_runs_changed", "repository_id", "updated_at"),
     sa.Index("ix_runs_wakes", "wakes_at", **_where("wakes_at > 0")),
     sa.Index("ix_runs_created", "created_at", "id"),
     sa.Index("ix_runs_state", "state", "created_at", "id"),

@@ -59,7 +59,7 @@ def runs(
     """Runs, newest first."""
     from bot.domain.workflow import WORKFLOWS
 
-    _known(state, sorted({name for one in WORKFLOWS.values() for name in one.states}))
+    refuse_unknown(state, sorted({name for one in WORKFLOWS.values() for name in one.states}))
     with opened() as parts, parts.storage.read() as tx:
         found = [_run_row(tx, one) for one in tx.runs.recent(states=tuple(state or ()), limit=limit)]
     if json:
@@ -68,7 +68,8 @@ def runs(
         table("Runs", found, RUN_COLUMNS)
 
 
-def _known(asked: Sequence[str] | None, states: Sequence[str]) -> None:
+def refuse_unknown(asked: Sequence[str] | None, states: Sequence[str]) -> None:
+    """Raises ``UserError`` for a state that there is not."""
     for one in asked or ():
         if one not in states:
             raise UserError(f"{one!r} is no state: it is {', '.join(states)}", {"state": one})
@@ -275,7 +276,7 @@ def outbox(
     json: AsJson = False,
 ) -> None:
     """Intended writes with their decision, policies, hash and outcome."""
-    _known(state, ROW_STATES)
+    refuse_unknown(state, ROW_STATES)
     with opened() as parts, parts.storage.read() as tx:
         if of_run:
             run_of(tx, of_run)

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from bot.cli import acting, calibrating, doctor, explaining, inspecting, migrating, parts_alone, setup, simulating
+from bot.cli import (
+    acting,
+    backing_up,
+    calibrating,
+    delivering,
+    doctor,
+    explaining,
+    inspecting,
+    migrating,
+    parts_alone,
+    setup,
+    simulating,
+)
 from bot.cli.showing import safe
 from bot.domain.errors import ConductorError
 
@@ -20,7 +32,9 @@ app = typer.Typer(
 )
 simulating.register(app)
 acting.register(app)
+backing_up.register(app)
 inspecting.register(app)
+delivering.register(app)
 explaining.register(app)
 parts_alone.register(app)
 calibrating.register(app)

@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 
 import structlog
 
 from bot import telemetry
 from bot.bootstrap import Parts, build
+from bot.cli.leaving import Ending, bound, cut_off, until_signal
 from bot.ports.queue import Nudge
 from bot.redaction import Redactor
 from bot.settings import Process, Settings
@@ -21,14 +23,14 @@ log = structlog.get_logger()
 
 
 def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-    """Run one process until SIGTERM or SIGINT."""
+    """Run one process until SIGTERM or SIGINT, and end within ten seconds of it."""
     telemetry.configure(Redactor(settings.held))
     parts = build(settings)
     match settings.process:
         case Process.UP:
             _up(parts, host, port)
         case Process.WEB:
-            serve(make_app(parts), host, port)
+            _web(parts, host, port)
         case Process.BEAT:
             _beat(parts)
         case Process.CONTROL | Process.AGENTS | Process.GITHUB:
@@ -53,42 +55,56 @@ def _up(parts: Parts, host: str, port: int) -> None:
         if not whole:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    ended = threading.Event()
+    ended = Ending()
+    bound(ended, parts, worker.leave)
     threading.Thread(target=stay_whole, name="watch", daemon=True).start()
     try:
-        serve(make_app(parts), host, port)
+        serve(make_app(parts), host, port, listening=partial(_listening, parts), ending=ended.set)
     finally:
         ended.set()
         # A worker that waits for messages sees the wish to end with the next one: ticks go on until then.
         worker.stop()
         ticker.stop()
     if not whole:
-        raise SystemExit(1)
-    _leave(worker)
+        cut_off(parts, 1)
+    _leave(parts, worker)
+
+
+def _web(parts: Parts, host: str, port: int) -> None:
+    ended = Ending()
+    bound(ended, parts, lambda: None)
+    serve(make_app(parts), host, port, listening=partial(_listening, parts), ending=ended.set)
+
+
+def _listening(parts: Parts) -> None:
+    """What came while nobody listened is looked for now, not when the next look is due."""
+    parts.queue.nudge(Nudge.RECOVER, "")
 
 
 def _work(parts: Parts) -> None:
-    ended = _until_signal()
+    ended = until_signal()
     worker = Worker(parts)
     worker.start()
+    bound(ended, parts, worker.leave)
     sys.stderr.write(f"conductor worker {parts.settings.process}: ready\n")
     if not _all_live(ended, worker):
-        raise SystemExit(1)
+        cut_off(parts, 1)
     worker.stop()
-    _leave(worker)
+    _leave(parts, worker)
 
 
 def _beat(parts: Parts) -> None:
-    ended = _until_signal()
+    ended = until_signal()
     ticker = Ticker(parts)
     ticker.start()
+    bound(ended, parts, lambda: None)
     sys.stderr.write("conductor beat: ready\n")
     if not _all_live(ended, ticker):
         raise SystemExit(1)
     ticker.stop()
 
 
-def _all_live(ended: threading.Event, *parts: Worker | Ticker) -> bool:
+def _all_live(ended: Ending, *parts: Worker | Ticker) -> bool:
     """Wait for the end; False as soon as a part has ended by itself.
 
     A process that takes work and does nothing with it is worse than none: whoever supervises it starts it anew.
@@ -101,19 +117,10 @@ def _all_live(ended: threading.Event, *parts: Worker | Ticker) -> bool:
     return True
 
 
-def _leave(worker: Worker) -> None:
-    """End at once when work is left: the interpreter would wait for its threads, and their rows are found by their leases."""
+def _leave(parts: Parts, worker: Worker) -> None:
+    """End at once when work is left."""
     if worker.alive:
-        log.warning("work_left_to_its_leases")
-        sys.stderr.flush()
-        os._exit(0)
-
-
-def _until_signal() -> threading.Event:
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    return ended
+        cut_off(parts)
 
 
 class Ticker:

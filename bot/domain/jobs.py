@@ -32,6 +32,8 @@ class JobKind(StrEnum):
     """agents.review: one seat's context. Result names a ``Review`` and what was delivered to it."""
     FEEDBACK = "feedback"
     """github: a person's review or a failing check, read whole."""
+    RECONCILE = "reconcile"
+    """github: what GitHub shows of a repository's living runs. Payload ``{repository_id, since, runs}``, result ``{at, runs}``."""
     RECOVERY = "recovery"
     """github: deliveries that never came in are asked for again. Payload ``{hour, since}``, result ``{clear_until}``."""
 
@@ -42,6 +44,7 @@ QUEUE_OF: dict[JobKind, str] = {
     JobKind.APPROVAL: GITHUB,
     JobKind.PULL_STATE: GITHUB,
     JobKind.FEEDBACK: GITHUB,
+    JobKind.RECONCILE: GITHUB,
     JobKind.RECOVERY: GITHUB,
     JobKind.DRAFT: "agents.plan",
     JobKind.STEP: "agents.implement",

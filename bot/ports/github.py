@@ -95,6 +95,26 @@ class ThreadComment:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidComment:
+    """A comment as a whole repository's are listed: ``number`` is its issue's or pull request's."""
+
+    number: int
+    comment: ThreadComment
+
+
+@dataclass(frozen=True, slots=True)
+class PullReview:
+    """A submitted review. ``state``: approved, changes_requested, commented, dismissed. ``at`` in milliseconds."""
+
+    id: int
+    author: Actor
+    state: str
+    body: str
+    commit_sha: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class IssueState:
     """An issue as it is now."""
 
@@ -155,6 +175,15 @@ class GitHubReader(Protocol):
     def issue_comments(self, place: Place, number: int, *, since: int | None = None) -> tuple[ThreadComment, ...]:
         """All comments, oldest first, all pages; ``since`` in milliseconds."""
 
+    def comments_since(self, place: Place, since: int) -> tuple[SaidComment, ...]:
+        """The repository's comments that were written or edited since that time, on issues and pull requests, oldest first."""
+
+    def open_issues(self, place: Place, label: str) -> frozenset[int]:
+        """Numbers of the open issues that carry a label."""
+
+    def has_label(self, place: Place, name: str) -> bool:
+        """Whether the repository has a label of that name."""
+
     def comment(self, place: Place, comment_id: int) -> ThreadComment | None:
         """One comment, or None when it is gone."""
 
@@ -162,6 +191,12 @@ class GitHubReader(Protocol):
         """Who edited the issue's title or body since, with times, from the events GitHub offers; empty when it offers none."""
 
     def pull(self, place: Place, number: int) -> PullState: ...
+
+    def open_pulls(self, place: Place, wanted: frozenset[int]) -> Mapping[int, PullState]:
+        """Those of the wanted pull requests that are open, by number; reads no more pages than it takes to find them."""
+
+    def reviews(self, place: Place, pull: int) -> tuple[PullReview, ...]:
+        """The submitted reviews of a pull request, oldest first."""
 
     def pull_of_branch(self, place: Place, branch: str) -> PullState | None:
         """The newest pull request whose head is ``branch`` of this repository, in any state."""
@@ -219,7 +254,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxWrite:
-    """A write as its row holds it: ``body`` are the RFC 8785 bytes that were hashed and are sent."""
+    """A write as its row holds it: ``body`` are the RFC 8785 bytes that were hashed and are sent.
+
+    ``until``: milliseconds since the epoch from when on nothing of it is sent, since others may send it then; 0 for never.
+    """
 
     row_id: int
     kind: str
@@ -230,6 +268,7 @@ class OutboxWrite:
     token: str
     place: Place
     created_at: int
+    until: int = 0
 
 
 _SEAL = object()

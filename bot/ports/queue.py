@@ -19,6 +19,8 @@ class Nudge(StrEnum):
     """An installation whose outbox has rows to send, queue ``github``."""
     SWEEP = "sweep"
     """Everything that is due and was not nudged, queue ``control``."""
+    RECOVER = "recover"
+    """Deliveries that were missed: the receiver listens again, queue ``control``."""
 
 
 class Queue(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where the App is installed. ``last_write_at`` paces content writes; ``blocked_until`` holds GitHub's own waits."""
+    """Where the App is installed. ``last_write_at`` counts content writes (`bot.services.dispatch`); ``blocked_until`` holds GitHub's own waits."""
 
     id: int
     account: str

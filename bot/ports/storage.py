@@ -144,6 +144,9 @@ class Jobs(Protocol):
     def release(self, job_id: str) -> None:
         """From waiting to queued."""
 
+    def hurry(self, job_id: str) -> None:
+        """Due now (``not_before`` 0), if it is queued."""
+
     def claim(self, job_id: str, *, owner: str, now: int, lease_ms: int) -> r.Job | None:
         """Take it if queued and due, or running with an expired lease, **and no stop switch stands** for system, its repository
         or its run and the run is not paused: all in one conditional UPDATE. None when not. Jobs without a run (permission look-ups,
@@ -179,6 +182,11 @@ class Jobs(Protocol):
     def release_owner(self, owner_prefix: str, among: Sequence[str] = LEASED) -> int:
         """Expire the leases in these tables of owners that are known to be dead (same machine and boot)."""
 
+    def let_go(self, owner: str, among: Sequence[str] = LEASED) -> int:
+        """What an owner that leaves in order gives back: leases expired, the attempt given back, every fence bumped, so that
+        whatever its threads still do counts for nothing. Returns how many rows it held.
+        """
+
 
 class Outbox(Protocol):
     """Intended writes, in order."""
@@ -204,8 +212,14 @@ class Outbox(Protocol):
     ) -> None:
         """From staged to allowed or denied."""
 
-    def next(self, installation_id: int, now: int) -> r.OutboxRow | None:
-        """The first row that may go: state allowed (or sending with an expired lease), due, and no earlier row of its order key undone. Denied and dead rows do not hold others up."""
+    def next(self, installation_id: int, now: int, *, content: bool = True) -> r.OutboxRow | None:
+        """The first row that may go: state allowed (or sending with an expired lease), due, and no earlier row of its order key
+        undone. Denied and dead rows do not hold others up. Answers to people go before all else, labels after it; without
+        ``content`` only what GitHub does not count as such.
+        """
+
+    def is_awaited(self, row_id: int) -> bool:
+        """Whether the row answers somebody, or must go before one that does."""
 
     def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> r.OutboxRow | None:
         """To sending, ``fence + 1``, in one UPDATE that also reads the switches (unless ``answers_stop``) and the payload hash, and
@@ -307,6 +321,15 @@ class Places(Protocol):
     def set_wip(self, repository_id: int, wip: int) -> None: ...
 
 
+class Waits(Protocol):
+    """Times that rows wait for, of every table that has such."""
+
+    def pull_in(self, *, now: int, back_ms: int, lease_ms: int, among: Sequence[str]) -> int:
+        """The clock was set back by ``back_ms``: what lies ahead of ``now`` in these tables (``jobs, deliveries, runs, outbox,
+        installations``) is due that much earlier, and no lease lasts longer than ``lease_ms``. Returns how many rows changed.
+        """
+
+
 class Transaction(Protocol):
     """One unit of work; committed when its block ends without an exception, rolled back otherwise."""
 
@@ -324,6 +347,8 @@ class Transaction(Protocol):
     def journal(self) -> Journal: ...
     @property
     def places(self) -> Places: ...
+    @property
+    def waits(self) -> Waits: ...
 
     def nudge(self, what: str, subject: str, *, queue: str = "") -> None:
         """Remember a wake-up (`bot.ports.queue.Nudge`) to be sent after the commit; the same one once."""

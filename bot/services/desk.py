@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, assert_never
 
@@ -41,6 +42,22 @@ class Limits:
     row_attempts: int = 8
     pacing_ms: int = 1_000
     job_ms: int = 45 * 60_000
+    content_burst: int = 90
+    content_kept: int = 10
+    content_an_hour: int = 400
+    """Content writes of an installation: so many at once, so many more for answers to people, then so many an hour. In no hour
+    are there more than all three together: 500, as GitHub has it.
+    """
+
+    @property
+    def content_share_ms(self) -> int:
+        """What one content write takes of the hour."""
+        return HOUR_MS // self.content_an_hour
+
+    @property
+    def list_lag_ms(self) -> int:
+        """How long GitHub may leave out of a list what was just made; it says nothing of this, so a share of the lease that is ample."""
+        return self.lease_ms // 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,8 @@ class Desk:
     app_id: int
     owner: str
     public_url: str = ""
+    leaving: threading.Event = field(default_factory=threading.Event)
+    """Set when this process is to end: nothing new is begun, and what is in hand stops at its next step."""
 
     def snapshot(self, run: r.Run) -> Snapshot:
         """The run's snapshot; it must have been taken."""

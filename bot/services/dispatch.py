@@ -9,6 +9,7 @@ import structlog
 from bot.domain.errors import ConductorError, InternalError, StaleFence
 from bot.domain.repo_config import ConfigError, parse_config
 from bot.domain.subject import sha256_of
+from bot.domain.writes import CONTENT
 from bot.policy.decide import Decision, decide, decision_sha256
 from bot.ports import records as r
 from bot.ports.github import (
@@ -25,30 +26,19 @@ from bot.ports.github import (
 )
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
+from bot.services.backups import AGED_MS, is_in_doubt
 from bot.services.desk import Desk, backoff, wake
 from bot.services.write_facts import facts_at_sending
 
 log = structlog.get_logger()
 
 CONFIG_PATH = ".github/conductor.yml"
-PACED = frozenset(
-    {
-        "comment.create",
-        "comment.reply",
-        "comment.update",
-        "pull.create",
-        "pull.update",
-        "branch.create",
-        "branch.update",
-        "check_run.create",
-        "check_run.update",
-        "pull.ready",
-    }
-)
-"""Kinds that GitHub counts as content."""
 FRESH_KINDS = frozenset({"branch.create", "branch.update", "pull.create", "pull.ready"})
 """Kinds whose decision also reads the default branch's configuration as it is now."""
-YOUNG_MS = 60_000
+LISTED = frozenset({"comment.create", "comment.reply", "check_run.create", "pull.create"})
+"""Kinds whose earlier try is looked up in a list."""
+LONGEST_MS = 10_000
+"""For how long an installation waits at once for its hour: then somebody may be owed an answer."""
 NOT_FOUND_TRIES = 3
 
 
@@ -71,12 +61,16 @@ class Dispatch:
 
     def _one(self, installation_id: int) -> bool:
         desk = self.desk
+        if desk.leaving.is_set():
+            return False
         now = desk.clock.now()
         with desk.storage.begin() as tx:
             waiting = tx.outbox.next(installation_id, now)
-            if waiting is None or not self._paced(tx, waiting, now):
+            if waiting is not None and not self._has_room(tx, waiting, now):
+                waiting = self._beside_content(tx, waiting, now)
+            if waiting is None:
                 return False
-            again = waiting.state == "sending"
+            again, in_doubt = waiting.state == "sending", is_in_doubt(tx, waiting)
             row = tx.outbox.claim(
                 waiting.id,
                 owner=desk.owner,
@@ -84,28 +78,54 @@ class Dispatch:
                 lease_ms=desk.limits.lease_ms,
                 answers_stop=waiting.dedupe_key.startswith("stop:"),
             )
+            if row is not None:
+                self._count(tx, row, now)
         if row is None:
             return False
-        unknown = again or bool(row.response.get("unknown"))
+        unknown = again or bool(row.response.get("unknown")) or in_doubt
         try:
-            return self._send(row, unknown)
+            if again and row.kind in LISTED:
+                return self._let_show(row)
+            since = row.created_at - AGED_MS if in_doubt else row.created_at
+            return self._send(row, unknown, since)
         except StaleFence:
             log.warning("row_taken_over", row=row.id)
             return True
 
-    def _paced(self, tx: Transaction, row: r.OutboxRow, now: int) -> bool:
-        """A second between content writes (a setting); the sweeper comes back for what had to wait."""
-        installation = tx.places.installation(row.installation_id)
-        if installation is None or self.desk.limits.pacing_ms == 0 or row.kind not in PACED:
-            return True
-        due = installation.last_write_at + self.desk.limits.pacing_ms
-        if due > now:
-            tx.outbox.block(row.installation_id, due)
-            return False
-        tx.places.wrote(row.installation_id, now)
-        return True
+    # GitHub takes some 500 content writes an hour from an installation. What it has taken is one number, a moment that each
+    # write moves on by an hour's share and that time catches up with (the generic cell rate algorithm); the installation's
+    # row keeps it, so that every process and every start counts alike.
 
-    def _send(self, row: r.OutboxRow, unknown: bool) -> bool:
+    def _room_at(self, tx: Transaction, row: r.OutboxRow) -> int:
+        """When the hour has room for this row; an answer to somebody may use what is kept for answers."""
+        installation, limits = tx.places.installation(row.installation_id), self.desk.limits
+        assert installation is not None
+        kept = limits.content_kept if tx.outbox.is_awaited(row.id) else 0
+        return installation.last_write_at + (1 - kept) * limits.content_share_ms
+
+    def _has_room(self, tx: Transaction, row: r.OutboxRow, now: int) -> bool:
+        return self.desk.limits.pacing_ms == 0 or row.kind not in CONTENT or self._room_at(tx, row) <= now
+
+    def _beside_content(self, tx: Transaction, row: r.OutboxRow, now: int) -> r.OutboxRow | None:
+        """What goes though content has to wait; the installation waits when there is nothing, and the sweeper comes back."""
+        other = tx.outbox.next(row.installation_id, now, content=False)
+        if other is None:
+            until = min(self._room_at(tx, row), now + LONGEST_MS)
+            tx.outbox.block(row.installation_id, until)
+        return other
+
+    def _count(self, tx: Transaction, row: r.OutboxRow, now: int) -> None:
+        """Also what is sent again, for GitHub counts requests; and a second (a setting) until the installation's next write."""
+        limits, installation = self.desk.limits, tx.places.installation(row.installation_id)
+        if installation is None or limits.pacing_ms == 0 or row.kind not in CONTENT:
+            return
+        share = limits.content_share_ms
+        tx.places.wrote(
+            row.installation_id, max(installation.last_write_at, now - limits.content_burst * share) + share
+        )
+        tx.outbox.block(row.installation_id, now + limits.pacing_ms)
+
+    def _send(self, row: r.OutboxRow, unknown: bool, since: int) -> bool:
         write = OutboxWrite(
             row_id=row.id,
             kind=row.kind,
@@ -115,7 +135,8 @@ class Dispatch:
             dedupe_key=row.dedupe_key,
             token=row.token,
             place=self._place(row),
-            created_at=row.created_at,
+            created_at=since,
+            until=row.lease_until,
         )
         if row.run_id is not None and not self._is_active(row):
             self._settle(row, state="allowed", not_before=0, reason="dry-run")
@@ -213,6 +234,9 @@ class Dispatch:
                     "status": sent.status,
                 },
             )
+            if row.kind in CONTENT and self.desk.limits.pacing_ms:
+                # The second is counted from its end, however long it took.
+                tx.outbox.block(row.installation_id, now + self.desk.limits.pacing_ms)
             self._wake(tx, row)
 
     def _wake(self, tx: Transaction, row: r.OutboxRow) -> None:
@@ -266,9 +290,19 @@ class Dispatch:
     def _later(self, row: r.OutboxRow, busy: ConductorError, *, unknown: bool) -> bool:
         """Unknown outcomes are looked up before they are sent again, however long that takes."""
         span = backoff(row.attempts)
-        until = self.desk.clock.now() + span // 2 + self.desk.chance.jitter(span // 2)
+        wait = span // 2 + self.desk.chance.jitter(span // 2)
+        if unknown and row.kind in LISTED:
+            wait = max(wait, self.desk.limits.list_lag_ms)
+        until = self.desk.clock.now() + wait
         self._settle(row, state="allowed", not_before=until, reason=busy.sentence, response=self._doubt(row, unknown))
         return False
+
+    def _let_show(self, row: r.OutboxRow) -> bool:
+        """Whoever held it may have sent it a moment ago: lists lag, and what is looked for too early would be sent twice."""
+        until = self.desk.clock.now() + self.desk.limits.list_lag_ms
+        why = "an earlier try may not be listed yet"
+        self._settle(row, state="allowed", not_before=until, reason=why, response=self._doubt(row, unknown=True))
+        return True
 
     def _doubt(self, row: r.OutboxRow, unknown: bool) -> dict[str, object]:
         with self.desk.storage.read() as tx:

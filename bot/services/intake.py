@@ -30,7 +30,8 @@ from bot.ports.github import MalformedPayload, PayloadReader
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.desk import Desk, backoff
-from bot.services.routing import Asked, Router, Verdict
+from bot.services.routing import Router, Verdict
+from bot.services.setting import Asked
 
 log = structlog.get_logger()
 

@@ -22,10 +22,13 @@ from bot.services.desk import Desk
 from bot.services.documents import document_stage
 from bot.services.issue_reading import IssueReading, issue_notes
 from bot.wording import reading
+from bot.wording.titles import ROW_TRAILER
 
 CONFIG_PATH = ".github/conductor.yml"
 INSTRUCTION_FILES = ("AGENTS.md", "CLAUDE.md", ".github/copilot-instructions.md")
 INSTRUCTION_BYTES = 20_000
+GONE = frozenset({301, 404, 410})
+"""How GitHub answers for an issue that was deleted or transferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Looking:
                 f"installation {place.installation_id} cannot read {place.full_name}: {refused.sentence}",
                 dict(refused.fields),
             ) from refused
-        label, mode = _in_force(text)
+        label, mode = in_force(text)
         return Done(
             {
                 "user_id": str(level.user.id),
@@ -124,18 +127,34 @@ class Looking:
         return tuple(found), notes
 
     def pull_state(self, job: r.Job) -> Outcome:
-        """What became of our pull request and the issue: a merge closes both, in either order."""
-        place = self._place_of_run(job)
-        number = int(job.payload.get("pull") or 0)
+        """What became of our pull request and the issue. The issue is read first, because a merge closes it, too."""
+        place, payload = self._place_of_run(job), job.payload
+        number = int(payload.get("pull") or 0)
         found: dict[str, Any] = {"merged": False, "closed": False, "head": ""}
+        if payload.get("closed") == "issue":
+            found |= self._issue_state(place, int(payload["issue"]), str(payload.get("label", "")))
         if number:
             pull = self.reader.pull(place, number)
             found |= {"merged": pull.merged, "head": pull.head_sha}
-            if job.payload.get("closed") == "pull":
+            if payload.get("closed") == "pull":
                 found["closed"] = pull.state == "closed" and not pull.merged
-        if job.payload.get("closed") == "issue" and not found["merged"]:
-            found["closed"] = self.reader.issue(place, int(job.payload["issue"])).state == "closed"
+            if payload.get("restored"):
+                found["ours"] = ROW_TRAILER in str(self.reader.commit(place, pull.head_sha)["message"])
         return Done(found)
+
+    def _issue_state(self, place: Place, number: int, label: str) -> dict[str, bool]:
+        """Closed also when it is deleted or went elsewhere; unlabeled not when the label itself is gone or has another name."""
+        try:
+            issue = self.reader.issue(place, number)
+        except GitHubRefused as refused:
+            if refused.status not in GONE:
+                raise
+            return {"closed": True}
+        carries = not label or label.casefold() in {one.casefold() for one in issue.labels}
+        return {
+            "closed": issue.state == "closed",
+            "unlabeled": issue.state == "open" and not carries and self.reader.has_label(place, label),
+        }
 
     def approval(self, job: r.Job) -> Outcome:
         """Everything an approval rests on, read at the moment it is used (DESIGN section 4)."""
@@ -315,7 +334,7 @@ def _ends(text: str, limit: int = 4_000) -> str:
     return text[:start] + gap + text[start + len(gap) - limit :]
 
 
-def _in_force(text: bytes | None) -> tuple[str, str]:
+def in_force(text: bytes | None) -> tuple[str, str]:
     """Start label and mode; a configuration that cannot be read starts by the default ones and then says so on the run."""
     try:
         config = parse_config(None if text is None else text.decode("utf-8", "replace"))

@@ -13,6 +13,7 @@ from bot.policy.decide import decide, decision_sha256
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
+from bot.services.backups import token_of
 from bot.services.desk import HOUR_MS, Desk, text_hash
 from bot.services.setting import Setting
 from bot.services.write_facts import facts_at_staging
@@ -27,11 +28,13 @@ class Outboxes:
 
     desk: Desk
 
-    def stage(self, tx: Transaction, run: r.Run, write: Write, key: str, *, token: str = "") -> int | None:
+    def stage(self, tx: Transaction, run: r.Run, write: Write, key: str) -> int | None:
         """Stage a run's write under a key that is unique for ever; None when it is staged already."""
         repository = tx.places.repository(run.repository_id)
         assert repository is not None
-        return self._add(tx, run, run.installation_id, repository, write, key, token or self.desk.chance.token())
+        # The status comment keeps its marker through all its edits, or its first row could not be found again.
+        name = key.rpartition(":")[0] if key.startswith(f"{run.id}:status:") else key
+        return self._add(tx, run, run.installation_id, repository, write, key, token_of(run.delivery_id, name))
 
     def stage_for(self, tx: Transaction, setting: Setting, write: Write, key: str) -> int | None:
         """Stage a write that belongs to no run: an answer to somebody on an issue."""
@@ -44,7 +47,8 @@ class Outboxes:
             )
             return None
         repository = tx.places.repository(ref.id) or _row(ref, setting.origin.installation_id)
-        return self._add(tx, None, setting.origin.installation_id, repository, write, key, self.desk.chance.token())
+        token = token_of(setting.delivery_id, key)
+        return self._add(tx, None, setting.origin.installation_id, repository, write, key, token)
 
     def reply(
         self,

@@ -9,12 +9,14 @@ from typing import TypeAlias, assert_never
 
 import structlog
 
-from bot.domain.errors import ConductorError, Fault, SandboxUnavailable, StaleFence, Stopped
+from bot.domain.errors import ConductorError, Fault, SandboxUnavailable, StaleFence, Stopped, StorageBusy
+from bot.domain.jobs import JobKind
 from bot.domain.outcome import Cancel, Done, NeedsHuman, Outcome, Retry, Snooze
 from bot.ports import records as r
 from bot.ports.github import GitHubLimited, RepositoryUnusable
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
+from bot.services.clock_watch import ClockWatch
 from bot.services.desk import Desk, backoff, wake
 
 log = structlog.get_logger()
@@ -30,11 +32,16 @@ class Performer:
 
     desk: Desk
     handlers: Mapping[str, Handler]
-    stopping: threading.Event = field(default_factory=threading.Event)
+    watch: ClockWatch = field(default_factory=ClockWatch)
 
     def perform(self, job_id: str) -> None:
-        """Claim, work, settle. Nothing happens when somebody else has the job, it waits, or a stop stands."""
+        """Claim, work, settle. Nothing happens when somebody else has the job, it waits, a stop stands, or this process leaves."""
         desk = self.desk
+        if desk.leaving.is_set():
+            return
+        if JobKind.RECOVERY in self.handlers:
+            # Every minute at least one of its jobs comes to `github`, whose the outbox is.
+            self.watch.look(desk, ("outbox", "installations"))
         with desk.storage.begin() as tx:
             known = tx.jobs.get(job_id)
             if known is None or known.kind not in self.handlers:
@@ -64,6 +71,8 @@ class Performer:
             return Snooze(self.desk.clock.now() + STOPPED_PAUSE_MS, stop.sentence)
         except GitHubLimited as limit:
             return Snooze(self.desk.clock.now() + limit.wait_ms, limit.sentence)
+        except StorageBusy as busy:
+            return Snooze(self.desk.clock.now() + STOPPED_PAUSE_MS, busy.sentence)
         except SandboxUnavailable as none:
             return NeedsHuman(none.sentence)
         except StaleFence as stale:
@@ -131,8 +140,8 @@ class Performer:
 
     def _wake(self, tx: Transaction, job: r.Job) -> None:
         """Whoever waits for the job looks again; a delivery is armed for its second visit."""
-        if job.run_id:
-            wake(tx, job.run_id, self.desk.clock.now())
+        for run_id in [job.run_id] if job.run_id else job.payload.get("wakes", []):
+            wake(tx, run_id, self.desk.clock.now())
         if job.delivery_id:
             ended = tx.jobs.get(job.id)
             if ended is not None and ended.state in {"done", "failed", "cancelled"}:

@@ -18,16 +18,21 @@ from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.approving import Approving
+from bot.services.backups import is_restored
 from bot.services.desk import Desk, ask, backoff, end, halt, is_over, new_job, take_edge, wake, workflow_of
 from bot.services.drafting import Drafting as DraftingService
+from bot.services.hearing import own_heads
 from bot.services.publishing import Publishing
+from bot.services.reconciling import Reconciling
 from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
 from bot.services.slots import fresh_rounds, slot_free, valid_approval
+from bot.wording import halts
 
 log = structlog.get_logger()
 
 WAIT_MS = 10_000
+UNENDED = frozenset({"staged", "allowed", "sending"})
 MAX_STEPS = 20
 """Edges taken in one transaction at most; more would mean two states that feed each other."""
 
@@ -42,6 +47,7 @@ class Progress:
     approving: Approving
     publishing: Publishing
     returning: Returning
+    reconciling: Reconciling
 
     def advance(self, run_id: str) -> None:
         """Take a run as far as its rows allow, then stage what people should see of it.
@@ -77,6 +83,7 @@ class Progress:
 
     def _advance(self, run_id: str) -> None:
         with self.desk.storage.begin() as tx:
+            self.reconciling.take(tx, run_id)
             run = tx.runs.lock(run_id)
             if run is None:
                 return
@@ -88,7 +95,9 @@ class Progress:
                 run = self._step(tx, run)
                 if run.state_seq == before:
                     break
-            run = self.publishing.stage_wanted(tx, run)
+            run = self.reconciling.keep(tx, run)
+            if not self.reconciling.holds(tx, run):
+                run = self.publishing.stage_wanted(tx, run)
             now = self.desk.clock.now()
             # What was learnt or moved may make more possible: a run rests when a look at it changes nothing.
             rests = (run.state_seq, run.rounds, run.known) == found
@@ -101,24 +110,24 @@ class Progress:
                         wake(tx, other.id, now)
 
     def _wakes_at(self, tx: Transaction, run: r.Run) -> int:
-        """When the sweeper should look again though nothing happens: approvals time out, slots and resumes are polled for.
-
-        A run that is over is looked at until people see that it is.
+        """When the sweeper should look again though nothing happens: slots and resumes are polled for, approvals time out,
+        and GitHub is looked at. A run that is over is looked at until people see that it is.
         """
         now = self.desk.clock.now()
         if is_over(run):
             return 0 if self.publishing.at_rest(tx, run) else now + WAIT_MS
+        times = [self.reconciling.due_at(tx, run)]
         if _waits_for_slot(run):
-            return now + WAIT_MS
+            times.append(now + WAIT_MS)
         if run.state.endswith(".approval"):
-            return run.state_at + self.desk.limits.approval_ms
-        return 0
+            times.append(run.state_at + self.desk.limits.approval_ms)
+        return min(times)
 
     def _step(self, tx: Transaction, run: r.Run) -> r.Run:
         if is_over(run):
             return run
         run = self._closings(tx, run)
-        if is_over(run) or run.paused:
+        if is_over(run) or run.paused or self.reconciling.holds(tx, run):
             return run
         wished = self._wish(tx, run)
         if wished is not None:
@@ -297,30 +306,47 @@ class Progress:
             seen = job.result
             if seen.get("merged"):
                 return self._merged(tx, run, dict(seen))
+            if seen.get("unlabeled"):
+                label = str(job.payload["label"])
+                return end(self.desk, tx, run, f"the label {label} was removed", facts={"kind": "unlabel", **seen})
             if seen.get("closed"):
                 what = "the pull request was closed" if job.payload.get("closed") == "pull" else "the issue was closed"
                 return end(self.desk, tx, run, what, facts={"kind": "closed", **seen})
-            head = str(seen.get("head", ""))
-            if head and run.known.get("head") and head not in self._own_heads(tx, run):
-                run = replace(run, known={**run.known, "foreign_head": head})
+            if job.payload.get("ahead"):
+                number = int(job.payload["pull"])
+                return halt(self.desk, tx, _strange(run, number), halts.ahead_by_pull(number), dict(seen))
+            run = self._moved(tx, run, dict(seen))
         return run
 
-    def _own_heads(self, tx: Transaction, run: r.Run) -> set[str]:
-        """Commits of ours, also one whose ref has moved though the answer that says so is still out."""
-        sent = {str(row.response.get("sha", "")) for row in tx.outbox.of_run(run.id) if row.kind.startswith("branch.")}
-        return {str(run.known["head"]), *run.known.get("heads", []), *sent}
+    def _moved(self, tx: Transaction, run: r.Run, seen: dict[str, object]) -> r.Run:
+        """A head that is not ours, or one that we made after the backup was taken that these records come from."""
+        head = str(seen.get("head", ""))
+        if not head or not run.known.get("head") or head in own_heads(tx, run):
+            return run
+        if not seen.get("ours"):
+            run = _strange(run, head)
+            return replace(run, known={**run.known, "foreign_head": head})
+        # A row that may have made it is looked up before it is sent, and then tells.
+        waits = any(row.kind.startswith("branch.") and row.state in UNENDED for row in tx.outbox.of_run(run.id))
+        return run if waits else halt(self.desk, tx, _strange(run, head), halts.ahead_by_commit(head), seen)
 
     def _merged(self, tx: Transaction, run: r.Run, seen: dict[str, object]) -> r.Run:
         """Only a run in review can be done; a merge of anything else ends it."""
         if run.state == IN_REVIEW:
             return take_edge(self.desk, tx, run, DONE, "merged", kinds=("pull_state",), facts=seen)
+        early = "the pull request was merged before the run was in review"
         return end(
             self.desk,
             tx,
             run,
-            "the pull request was merged before the run was in review",
+            halts.merged_ahead() if is_restored(tx, run) else early,
             facts={"kind": "merged", **seen},
         )
+
+
+def _strange(run: r.Run, name: str | int) -> r.Run:
+    """Remember a commit or pull request on our branch that the records did not make, so that it is read once."""
+    return replace(run, known={**run.known, "strange": [*run.known.get("strange", []), name]})
 
 
 def _waits_for_slot(run: r.Run) -> bool:

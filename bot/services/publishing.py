@@ -24,6 +24,7 @@ from bot.domain.writes import (
 )
 from bot.ports import records as r
 from bot.ports.storage import Transaction
+from bot.services.backups import token_of
 from bot.services.desk import Desk, halt, is_over, workflow_of
 from bot.services.documents import document
 from bot.services.ledgers import Ledgers
@@ -191,8 +192,8 @@ class Publishing:
         """The run's own branch: one commit whose tree equals base's."""
         if tx.outbox.by_key(f"{run.id}:branch") is not None or is_over(run):
             return run
-        snapshot = self.desk.snapshot(run)
-        token = self.desk.chance.token()
+        snapshot, key = self.desk.snapshot(run), f"{run.id}:branch"
+        token = token_of(run.delivery_id, key)
         write = BranchCreate(
             repository=snapshot.repository,
             branch=run.branch,
@@ -201,7 +202,7 @@ class Publishing:
             tree=snapshot.base_tree,
             message=titles.plan_commit(run.issue_number, str(run.known.get("title", "")), token),
         )
-        self.outboxes.stage(tx, run, write, f"{run.id}:branch", token=token)
+        self.outboxes.stage(tx, run, write, key)
         return replace(run, known={**run.known, "branch_snapshot": run.snapshot_sha256})
 
     def _code(self, tx: Transaction, run: r.Run) -> r.Run:
@@ -221,7 +222,7 @@ class Publishing:
         patch_sha256 = self.desk.keep(
             tx, run, "patch", patch.model_dump(mode="json"), stage=workflow_of(run).stages[-1].name
         )
-        token = self.desk.chance.token()
+        token = token_of(run.delivery_id, key)
         entries = tuple(self._entries(patch, code.tree))
         snapshot = self.desk.snapshot(run)
         write = BranchUpdate(
@@ -240,7 +241,7 @@ class Publishing:
             patch_sha256=patch_sha256,
             entries=entries,
         )
-        self.outboxes.stage(tx, run, write, key, token=token)
+        self.outboxes.stage(tx, run, write, key)
         return run
 
     def _patch_onto(self, run: r.Run, code: CodeSubject, parent_tree: str) -> Patch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bot.domain.workflow import NEEDS_HUMAN
 from bot.domain.writes import (
     CommentCreate,
     CommentUpdate,
@@ -14,6 +15,7 @@ from bot.domain.writes import (
 )
 from bot.ports import records as r
 from bot.ports.storage import Transaction
+from bot.services.backups import comes_from, restored_at
 from bot.services.desk import Desk, is_over, text_hash, workflow_of
 from bot.services.documents import document_stage
 from bot.services.ledgers import Ledgers
@@ -77,7 +79,10 @@ class PublishedIssue:
         )
         if text:
             where = run.issue_number
-            self.outboxes.comment(tx, run, where, f"mention:{run.state_seq}", text)
+            # In an earlier life of records from a backup another state may have had this number, and its mention.
+            mark = restored_at(tx) if run.state == NEEDS_HUMAN else 0
+            again = ":restored" if comes_from(run, mark) and run.state_at >= mark else ""
+            self.outboxes.comment(tx, run, where, f"mention:{run.state_seq}{again}", text)
         refused = run.known.get("refused")
         if refused:
             self.outboxes.comment(tx, run, run.issue_number, f"refused:{run.version}", str(refused))
@@ -89,22 +94,34 @@ class PublishedIssue:
         repository = repository_name(tx, run)
         text = status_comment(self._view(tx, run))
         comment = run.known.get("status_comment")
+        run = self._with_loss(tx, run)
+        lost, now = run.known.get("status_renewed", {}), surface(run, "status")
+        # The same text on another comment is other content.
+        content = f"{text_hash(text)}:{lost['comment']}" if lost else text_hash(text)
         write: Write
-        if surface(run, "status").version == 0 or self._is_gone(tx, run):
+        if now.version == 0 or lost.get("version") == now.version:
             write = CommentCreate(repository, run.issue_number, text)
-        elif comment:
+        elif comment and comment != lost.get("comment"):
             write = CommentUpdate(repository, run.issue_number, int(comment), text)
         else:
             return run
-        return self.surfaces.keep(tx, run, "status", text_hash(text), write)
+        return self.surfaces.keep(tx, run, "status", content, write)
 
     @staticmethod
-    def _is_gone(tx: Transaction, run: r.Run) -> bool:
-        """Whether GitHub had no such comment when it was last to be edited."""
-        row = tx.outbox.by_key(surface(run, "status").key)
-        if row is None or row.kind != "comment.update" or row.state != "dead":
-            return False
-        return row.response.get("status") in GONE
+    def _with_loss(tx: Transaction, run: r.Run) -> r.Run:
+        """Note which comment is gone, and the version of the surface then: GitHub had none when it was last to be edited, or
+        a look at the issue found none.
+        """
+        known, now = run.known, surface(run, "status")
+        comment, row = known.get("status_comment"), tx.outbox.by_key(now.key)
+        refused = row is not None and row.kind == "comment.update" and row.state == "dead"
+        gone = refused and row is not None and row.response.get("status") in GONE
+        if not comment or not (gone or known.get("status_lost") == comment):
+            return run
+        if known.get("status_renewed", {}).get("comment") == comment:
+            return run
+        renewed = {"comment": comment, "version": now.version}
+        return replace(run, known={**known, "status_renewed": renewed})
 
     def _view(self, tx: Transaction, run: r.Run) -> RunView:
         stage = workflow_of(run).stage_of(run.state)

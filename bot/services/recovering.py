@@ -15,6 +15,7 @@ from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.outcome import Done, Outcome, Snooze
 from bot.ports import records as r
 from bot.ports.github import GitHubBusy, GitHubReader, GitHubRefused, ListedDelivery
+from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.desk import HOUR_MS, Desk, ask
 
@@ -24,6 +25,8 @@ WINDOW_MS: Final = 72 * HOUR_MS
 """How long GitHub lists and repeats a delivery."""
 EVERY_MS: Final = 60_000
 SOONEST_MS: Final = 2_000
+PROBED_MS: Final = 1_000
+"""When the receiver has just begun to listen: how long until it is asked whether the probe came in."""
 LAG_MS: Final = 300_000
 """How long an attempt may take to show in the list."""
 MOST_REFUSED: Final = 3
@@ -49,12 +52,21 @@ def ask_for_recovery(desk: Desk, tx: Transaction) -> None:
     ask(tx, job)
 
 
+def hurry(desk: Desk, tx: Transaction) -> None:
+    """Look now: the receiver has begun to listen."""
+    ask_for_recovery(desk, tx)
+    job = tx.jobs.by_key(key_of(desk.clock.now() // HOUR_MS))
+    assert job is not None
+    tx.jobs.hurry(job.id)
+    tx.nudge(Nudge.PERFORM, job.id, queue=job.queue)
+
+
 def _checkpoint(tx: Transaction, now: int) -> int:
     """Up to when an earlier look found nothing missing; three days ago when there is none."""
     for hour in range(now // HOUR_MS - 1, (now - WINDOW_MS) // HOUR_MS, -1):
         job = tx.jobs.by_key(key_of(hour))
         if job is not None and job.state == "done":
-            return int(job.result["clear_until"]) - LAG_MS
+            return min(int(job.result["clear_until"]), now) - LAG_MS
     return now - WINDOW_MS
 
 
@@ -71,14 +83,17 @@ class Recovering:
         """Ask for what is missing; done when the hour is over and nothing is."""
         now = self.desk.clock.now()
         try:
-            listed = self.reader.deliveries(max(int(job.payload["since"]), self._clear_until - LAG_MS))
+            # A clock may have been set back since either was stored.
+            since = min(max(int(job.payload["since"]), self._clear_until - LAG_MS), now - LAG_MS)
+            listed = self.reader.deliveries(since)
             missing = self._missing(listed)
             self._ask_for(missing, open_=bool(listed) and max(listed, key=lambda one: one.id).answered)
         except (GitHubBusy, GitHubRefused) as error:
             return Snooze(now + EVERY_MS, error.sentence)
         if missing:
             down_ms = now - missing[0].first_at
-            pause = min(max(down_ms // 10, SOONEST_MS), EVERY_MS)
+            # A job that was hurried, or never ran, waits for nothing.
+            pause = PROBED_MS if job.not_before == 0 else min(max(down_ms // 10, SOONEST_MS), EVERY_MS)
             return Snooze(now + pause, f"{len(missing)} deliveries are missing")
         self._clear_until = now
         if now // HOUR_MS > int(job.payload["hour"]):

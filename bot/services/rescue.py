@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.ports.queue import Nudge, Queue
+from bot.services.clock_watch import ClockWatch
 from bot.services.desk import Desk
-from bot.services.recovering import ask_for_recovery, is_asked_for
+from bot.services.recovering import ask_for_recovery, hurry, is_asked_for
 
 BATCH = 500
 
@@ -17,9 +18,16 @@ class Sweeper:
 
     desk: Desk
     queue: Queue
+    watch: ClockWatch = field(default_factory=ClockWatch)
+
+    def recover(self) -> None:
+        """Look at once for deliveries that were missed."""
+        with self.desk.storage.begin() as tx:
+            hurry(self.desk, tx)
 
     def sweep(self) -> int:
         """Nudge everything that is due now; returns how many nudges were sent."""
+        self.watch.look(self.desk, ("jobs", "deliveries", "runs"))
         now = self.desk.clock.now()
         with self.desk.storage.read() as tx:
             deliveries = tx.deliveries.due(now, BATCH)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from bot.domain.commands import Misread, parse_commands
+from bot.domain.commands import Command, Misread, parse_commands
 from bot.domain.events import (
     Actor,
     BranchPushed,
@@ -24,36 +25,23 @@ from bot.domain.events import (
     ReviewCommentCreated,
     ReviewSubmitted,
 )
-from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.workflow import IN_REVIEW
 from bot.ports import records as r
-from bot.ports.github import Permission
 from bot.ports.storage import Transaction
+from bot.services.backups import is_restored
 from bot.services.commanding import Commander
-from bot.services.desk import Desk, ask, is_over, new_job
-from bot.services.setting import Setting
+from bot.services.desk import Desk, is_over
+from bot.services.hearing import (
+    ask_for_check,
+    ask_for_review,
+    ask_for_state,
+    concerned,
+    is_heard,
+    remember,
+)
+from bot.services.setting import Asked, Setting
 from bot.services.starting import Starter
 from bot.wording import labels
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the `github` worker found out about a delivery's sender, and the start label and mode in force."""
-
-    permission: Permission
-    start_label: str
-    mode: str
-
-    @classmethod
-    def from_json(cls, result: dict[str, Any]) -> Asked:
-        """From a permission job's result."""
-        user = Actor(int(result["user_id"]), str(result["login"]), str(result["kind"]))
-        level = Permission(user, str(result["permission"]), str(result["role_name"]))
-        return cls(level, str(result["start_label"]), str(result["mode"]))
-
-    def is_writer(self, sender: Actor) -> bool:
-        """Whether the sender may write, and is who the permission speaks of."""
-        return self.permission.user.id == sender.id and sender.is_person and self.permission.can_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +133,9 @@ class Router:
             if not is_over(run) and run.known.get("start_label", labels.START) == event.label:
                 if not run.known.get("by_label", True):
                     continue
+                if not event.origin.sender.is_person and is_restored(tx, run):
+                    # It may be what this run did itself, later than its records know; a look tells how it ended.
+                    continue
                 locked = tx.runs.lock(run.id)
                 if locked is None or is_over(locked):
                     continue
@@ -159,17 +150,9 @@ class Router:
         runs = [tx.runs.of_pull(repository_id, pull)] if pull else tx.runs.of_issue(repository_id, issue)
         living = [run for run in runs if run is not None and not is_over(run)]
         for run in living:
-            payload = {
-                "pull": run.known.get("pull", 0),
-                "closed": "pull" if pull else "issue",
-                "issue": run.issue_number,
-            }
-            ask(
-                tx,
-                new_job(
-                    self.desk, run, f"state:{why}", JobKind.PULL_STATE, QUEUE_OF[JobKind.PULL_STATE], payload=payload
-                ),
-            )
+            if run.known.get("pull") or not is_restored(tx, run):
+                ask_for_state(self.desk, tx, run, why, closed="pull" if pull else "issue")
+            # Else a merge that the records do not know of may have closed it: the next look finds both.
         return _done("its state is being read") if living else _ignored("no living run")
 
     def _commented(self, tx: Transaction, delivery: r.Delivery, event: CommentCreated, asked: Asked | None) -> Verdict:
@@ -183,16 +166,28 @@ class Router:
             return _wait_for(sender)
         setting = Setting.of_issue(event.origin, event.issue, delivery.id, event.comment_id)
         setting = setting.said_at(event.created_at, asked.permission).under(asked.mode)
+        repository_id, number = event.origin.repository.id, event.issue.number
+        runs = concerned(tx, repository_id, number, is_pull=event.issue.is_pull)
+        if any(is_heard(tx, run, event.comment_id) for run in runs):
+            return _done("a look at the issue found it before its delivery came")
+        reason = self._obeyed(tx, setting, sender, found, asked)
+        # A command may have started a run.
+        remember(tx, concerned(tx, repository_id, number, is_pull=event.issue.is_pull), heard=[event.comment_id])
+        return _done(reason)
+
+    def _obeyed(
+        self, tx: Transaction, setting: Setting, sender: Actor, found: Sequence[Command | Misread], asked: Asked
+    ) -> str:
         if not asked.is_writer(sender):
             self.commander.decline(tx, setting)
-            return _done(f"{sender.login} has no write permission")
+            return f"{sender.login} has no write permission"
         answers = [
             self.commander.misread(tx, setting, one)
             if isinstance(one, Misread)
             else self.commander.obey(tx, setting, one)
             for one in found
         ]
-        return _done("; ".join(answers))
+        return "; ".join(answers)
 
     def _pressed(self, tx: Transaction, delivery: r.Delivery, event: ButtonPressed, asked: Asked | None) -> Verdict:
         sender = event.origin.sender
@@ -227,28 +222,14 @@ class Router:
         if not asked.is_writer(sender):
             return _done(f"{sender.login} has no write permission")
         if waits:
+            run = tx.runs.lock(run.id)
+            if run is None or event.review_id in run.known.get("reviewed", []):
+                return _done("the review has taken effect already")
+            remember(tx, [run], reviewed=[event.review_id])
             setting = Setting.of_run(event.origin, run, delivery.id).under(asked.mode)
             return _done(self.commander.revise(tx, setting, event.body or "Changes were requested in a review."))
-        payload = {
-            "source": "review",
-            "pull": event.number,
-            "review_id": event.review_id,
-            "state": event.state,
-            "body": event.body,
-            "by": sender.login,
-            "head": event.commit_sha,
-        }
-        ask(
-            tx,
-            new_job(
-                self.desk,
-                run,
-                f"feedback:review:{event.review_id}",
-                JobKind.FEEDBACK,
-                QUEUE_OF[JobKind.FEEDBACK],
-                payload=payload,
-            ),
-        )
+        review = {"id": event.review_id, "state": event.state, "body": event.body}
+        ask_for_review(self.desk, tx, run, {**review, "by": sender.login, "head": event.commit_sha})
         return _done("the review is being read")
 
     def _checked(self, tx: Transaction, event: CheckCompleted) -> Verdict:
@@ -259,24 +240,8 @@ class Router:
         for number in event.pull_numbers:
             run = tx.runs.of_pull(event.origin.repository.id, number)
             if run is not None and run.state == IN_REVIEW and run.known.get("head") == event.head_sha:
-                payload = {
-                    "source": "check",
-                    "check_run_id": event.check_run_id,
-                    "name": event.name,
-                    "conclusion": event.conclusion,
-                    "head": event.head_sha,
-                }
-                ask(
-                    tx,
-                    new_job(
-                        self.desk,
-                        run,
-                        f"feedback:check:{event.check_run_id}",
-                        JobKind.FEEDBACK,
-                        QUEUE_OF[JobKind.FEEDBACK],
-                        payload=payload,
-                    ),
-                )
+                check = {"id": event.check_run_id, "name": event.name, "conclusion": event.conclusion}
+                ask_for_check(self.desk, tx, run, {**check, "head": event.head_sha})
                 return _done(f"the failure of {event.name} is being read")
         return _ignored("no run in review stands on that head")
 
@@ -286,11 +251,6 @@ class Router:
             return _ignored("not a branch of a living run")
         if not run.known.get("pull") or head == run.known.get("head"):
             return _ignored("the head is the one we made")
-        payload = {"pull": run.known["pull"], "closed": "", "issue": run.issue_number}
-        ask(
-            tx,
-            new_job(
-                self.desk, run, f"head:{delivery.id}", JobKind.PULL_STATE, QUEUE_OF[JobKind.PULL_STATE], payload=payload
-            ),
-        )
+        why = f"head:{delivery.id}"
+        ask_for_state(self.desk, tx, run, why, restored=is_restored(tx, run))
         return _done("the head that moved is being read")

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.domain.events import Actor, IssueFacts, Origin
 from bot.ports import records as r
 from bot.ports.github import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the `github` worker found out about a delivery's sender, and the start label and mode in force."""
+
+    permission: Permission
+    start_label: str
+    mode: str
+
+    @classmethod
+    def from_json(cls, result: dict[str, Any]) -> Asked:
+        """From a permission job's result."""
+        user = Actor(int(result["user_id"]), str(result["login"]), str(result["kind"]))
+        level = Permission(user, str(result["permission"]), str(result["role_name"]))
+        return cls(level, str(result["start_label"]), str(result["mode"]))
+
+    def is_writer(self, sender: Actor) -> bool:
+        """Whether the sender may write, and is who the permission speaks of."""
+        return self.permission.user.id == sender.id and sender.is_person and self.permission.can_write
 
 
 @dataclass(frozen=True, slots=True)

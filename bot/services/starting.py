@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.workflow import SOFTWARE
@@ -10,6 +10,7 @@ from bot.domain.writes import ReactionAdd
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
+from bot.services.backups import restored_at, run_name
 from bot.services.desk import DAY_MS, Desk, ask, is_over, new_job
 from bot.services.outbox import Outboxes
 from bot.services.setting import Setting
@@ -38,7 +39,13 @@ class Starter:
         spent = self.spent(tx, repository.id, sender.id)
         if spent >= desk.limits.starts_per_day:
             return self.refuse(tx, setting, spent)
-        run = self._new_run(setting, len(earlier), by_label=by_label, now=now)
+        name = run_name(setting.delivery_id)
+        if tx.runs.get(name) is not None:
+            return f"run {name} was started by this delivery already"
+        run = self._new_run(setting, name, len(earlier), by_label=by_label)
+        if 0 < setting.at < restored_at(tx):
+            # Its first life may have left things on GitHub that these records, from a backup, do not know.
+            run = replace(run, known={**run.known, "late": True})
         tx.runs.add(run)
         ask(tx, self._snapshot_job(run, setting, now))
         self._acknowledge(tx, run, setting)
@@ -68,11 +75,11 @@ class Starter:
         self.outboxes.reply(tx, setting, "limit", text, sparing=True)
         return f"{setting.origin.sender.login} has started or revised {spent} times in 24 hours"
 
-    def _new_run(self, setting: Setting, earlier: int, *, by_label: bool, now: int) -> r.Run:
-        issue, origin = setting.issue, setting.origin
+    def _new_run(self, setting: Setting, name: str, earlier: int, *, by_label: bool) -> r.Run:
+        issue, origin, now = setting.issue, setting.origin, self.desk.clock.now()
         suffix = f"-{earlier + 1}" if earlier else ""
         return r.Run(
-            id=self.desk.chance.name(),
+            id=name,
             installation_id=origin.installation_id,
             repository_id=origin.repository.id,
             issue_number=issue.number,
@@ -90,6 +97,7 @@ class Starter:
                 "by_label": by_label,
                 "start_label": labels.START,
                 "author_id": str(issue.author.id),
+                "heard_since": now,
             },
         )
 

@@ -117,24 +117,37 @@ class RedisServer:
                 raise ServiceError(f"redis-server refused FLUSHALL: {answer!r}")
 
     def __enter__(self) -> Self:
-        binary = shutil.which("redis-server")
-        if binary is None:
-            raise ServiceError("redis-server was not found on PATH: install the package redis-server")
         self._directory = Path(tempfile.mkdtemp(prefix="conductor-redis-"))
         self.port = free_port()
-        log = self._directory / "redis.log"
-        arguments = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
-        arguments += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--protected-mode", "yes"]
         try:
-            with log.open("wb") as sink:
-                self._process = subprocess.Popen(
-                    arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
-                )
-            _await_ready("redis-server", self._process, log, self.answers)
+            self._start()
         except BaseException:
             self.close()
             raise
         return self
+
+    def restart(self) -> None:
+        """SIGKILL, then a new server on the same port, which knows nothing of what the old one held."""
+        if self._process is None:
+            raise ServiceError("redis-server cannot be started again: enter the context first")
+        self._process.kill()
+        self._process.wait()
+        self._start()
+
+    def _start(self) -> None:
+        binary = shutil.which("redis-server")
+        if binary is None:
+            raise ServiceError("redis-server was not found on PATH: install the package redis-server")
+        if self._directory is None:
+            raise ServiceError("redis-server has no directory: enter the context first")
+        log = self._directory / "redis.log"
+        arguments = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+        arguments += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--protected-mode", "yes"]
+        with log.open("wb") as sink:
+            self._process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True
+            )
+        _await_ready("redis-server", self._process, log, self.answers)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -226,6 +239,7 @@ class PostgresServer:
         self._directory = Path(tempfile.mkdtemp(prefix="conductor-postgres-", dir="/tmp"))
         try:
             self._initialise()
+            self.port = free_port()
             self._start()
             self._create("conductor")
         except BaseException:
@@ -247,6 +261,14 @@ class PostgresServer:
         if self._directory is not None:
             shutil.rmtree(self._directory)
             self._directory = None
+
+    def restart(self) -> None:
+        """Immediate shutdown, by which every transaction under way is lost and recovery runs, then a start on the same files."""
+        if self._process is None:
+            raise ServiceError("postgres cannot be started again: enter the context first")
+        # SIGQUIT of the postmaster: its children go with it, so that the new one finds the shared memory free.
+        end_process(self._process, first=signal.SIGQUIT)
+        self._start()
 
     def _binary(self, name: str) -> Path:
         if self._binaries is None:
@@ -282,7 +304,6 @@ class PostgresServer:
 
     def _start(self) -> None:
         home = self._home()
-        self.port = free_port()
         log = home / "postgres.log"
         arguments = [str(self._binary("postgres")), "-D", str(home / "data"), "-p", str(self.port)]
         for setting in (
@@ -293,7 +314,7 @@ class PostgresServer:
             "max_connections=200",
         ):
             arguments += ["-c", setting]
-        with log.open("wb") as sink:
+        with log.open("ab") as sink:
             self._process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,17 +47,20 @@ SECRETS_OF: Final = {
 class Topology:
     """The App's processes. ``settings``: what all share; ``secrets``: handed to those alone that may hold them.
 
-    On PostgreSQL each process has a database user of its own; the records' owner is nobody's but whoever reads the report.
+    ``replicas``: how many of a process there are where it is not one; the second one is named ``agents.2``. On PostgreSQL
+    each kind of process has a database user of its own; the records' owner is nobody's but whoever reads the report.
     """
 
     name: TopologyName
     directory: Path
     settings: dict[str, Any]
     secrets: dict[str, str]
+    replicas: Mapping[str, int] = field(default_factory=dict)
     port: int = 0
     _stack: ExitStack = field(default_factory=ExitStack)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _redis: RedisServer | None = None
+    _postgres: PostgresServer | None = None
     _database_urls: dict[str, str] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -98,20 +103,24 @@ class Topology:
             self._redis = self._stack.enter_context(RedisServer())
             database = f"sqlite:///{self.directory / 'conductor.db'}"
             if self.name == "postgres":
-                database = self._stack.enter_context(PostgresServer()).new_database()
+                self._postgres = self._stack.enter_context(PostgresServer())
+                database = self._postgres.new_database()
                 self._database_urls = _users_of(database)
             self.settings |= {"database_url": database, "broker_url": self._redis.url}
             for process in SPLIT:
                 self._spawn(process)
+                for number in range(2, self.replicas.get(process, 1) + 1):
+                    self._spawn(f"{process}.{number}")
         self._await_ready()
 
-    def _spawn(self, process: str) -> None:
-        file = self.directory / f"{process}.settings.json"
+    def _spawn(self, name: str) -> None:
+        process = name.partition(".")[0]
+        file = self.directory / f"{name}.settings.json"
         given = self.settings | {name: self.secrets[name] for name in SECRETS_OF[process]}
         given["database_url"] = self._database_urls.get(process, self.database_url)
         file.touch(mode=0o600)
         file.write_text(json.dumps(given), "utf-8")
-        log = (self.directory / f"{process}.log").open("ab")
+        log = (self.directory / f"{name}.log").open("ab")
         # Nothing is inherited: a scenario's App must not find a key of whoever runs it.
         environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -132,13 +141,15 @@ class Topology:
             stderr=log,
         )
         log.close()
-        self._processes[process] = child
-        self._stack.callback(self._end, process, child)
+        if name not in self._processes:
+            self._stack.callback(self._end, name)
+        self._processes[name] = child
 
-    @staticmethod
-    def _end(_process: str, child: subprocess.Popen[bytes]) -> None:
-        if child.poll() is None:
-            end_process(child)
+    def _end(self, name: str) -> None:
+        child = self._processes[name]
+        # A process that is halted would not hear that it is to end.
+        child.send_signal(signal.SIGCONT)
+        end_process(child)
         if child.stdin is not None:
             child.stdin.close()
 
@@ -159,8 +170,10 @@ class Topology:
             return False
 
     def _workers_ready(self) -> bool:
-        names = [name for name in self._processes if name in {"control", "agents", "github"}]
-        return all("ready" in (self.directory / f"{name}.log").read_text("utf-8", "replace") for name in names)
+        return all(self._is_ready(name) for name in self._processes if name not in {"up", "web", "beat"})
+
+    def _is_ready(self, name: str) -> bool:
+        return "ready" in (self.directory / f"{name}.log").read_text("utf-8", "replace")
 
     def check(self) -> None:
         """Raise when a process has died by itself."""
@@ -170,10 +183,16 @@ class Topology:
 
     def kill(self, process: str) -> None:
         """SIGKILL a process and start it again; in `embedded` there is only the one."""
-        name = self._name(process)
-        self._processes[name].kill()
-        self._processes[name].wait()
-        self._again(name)
+        self.kill_and_go_on(self._name(process))
+        self._await_ready()
+
+    def kill_and_go_on(self, *names: str) -> None:
+        """SIGKILL those processes, then start all of them again, without waiting until they are ready."""
+        for name in names:
+            self._processes[name].kill()
+        for name in names:
+            self._processes[name].wait()
+            self._again(name)
 
     def restart(self, process: str, *, seconds: float) -> int:
         """SIGTERM a process, start it again and answer its exit code. Raises ``subprocess.TimeoutExpired`` when it goes on."""
@@ -181,19 +200,63 @@ class Topology:
         self._processes[name].terminate()
         code = self._processes[name].wait(seconds)
         self._again(name)
+        self._await_ready()
         return code
+
+    def halt(self, name: str) -> int:
+        """SIGSTOP a process until `go_on`; its id."""
+        child = self._processes[name]
+        child.send_signal(signal.SIGSTOP)
+        return child.pid
+
+    def go_on(self, name: str, pid: int) -> None:
+        """SIGCONT, unless another process has taken its place since."""
+        child = self._processes[name]
+        if child.pid == pid:
+            child.send_signal(signal.SIGCONT)
+
+    def supervise(self) -> dict[str, int]:
+        """Start again whatever has ended by itself, as a supervisor does in production; its name and exit code."""
+        ended = {name: child.returncode for name, child in self._processes.items() if child.poll() is not None}
+        for name in ended:
+            self._again(name)
+        return ended
+
+    def names(self, process: str = "") -> list[str]:
+        """The processes of a kind, or all."""
+        return [name for name in self._processes if process in {"", name.partition(".")[0]}]
+
+    def pid(self, name: str) -> int:
+        """A process's id."""
+        return self._processes[name].pid
+
+    def descendants(self, name: str) -> Iterator[int]:
+        """Ids of what a process started, and of what that started: workers' sandboxes and git."""
+        yield from _descendants(self.pid(name))
 
     def _name(self, process: str) -> str:
         return "up" if self.name == "embedded" else process
 
     def _again(self, name: str) -> None:
+        pipe = self._processes[name].stdin
+        if pipe is not None:
+            pipe.close()
         log = self.directory / f"{name}.log"
         with (self.directory / f"{name}.before.log").open("ab") as before:
             before.write(log.read_bytes())
         # What the dead one wrote must not pass for the new one's word that it is ready.
         log.unlink()
         self._spawn(name)
-        self._await_ready()
+
+    def restart_broker(self) -> None:
+        """SIGKILL Redis, which keeps nothing, and start it on the same port; in `embedded` there is none."""
+        if self._redis is not None:
+            self._redis.restart()
+
+    def restart_database(self) -> None:
+        """End PostgreSQL as `pg_ctl -m immediate` does and start it on the same files; SQLite has no server."""
+        if self._postgres is not None:
+            self._postgres.restart()
 
     def flush_broker(self) -> None:
         """Everything that Redis holds is gone; in `embedded` there is no broker to flush."""
@@ -212,6 +275,19 @@ class Topology:
             text = "".join(one.read_text("utf-8", "replace") for one in files if one.exists())
             found.append(f"[{name}] " + text[-3_000:])
         return "\n".join(found)
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    try:
+        children = [
+            int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()
+        ]
+    except (FileNotFoundError, ProcessLookupError):
+        # It has ended while we looked.
+        return
+    for child in children:
+        yield child
+        yield from _descendants(child)
 
 
 def _users_of(database: str) -> dict[str, str]:

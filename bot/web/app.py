@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 from typing import Final
 
 import structlog
@@ -26,7 +28,8 @@ log = structlog.get_logger()
 
 STORE_MS: Final = 5_000
 """How long a commit may wait for the database: GitHub gives up after ten seconds, and a 503 in time is worth more."""
-SHUTDOWN_SECONDS: Final = 10
+SHUTDOWN_SECONDS: Final = 4
+"""How long requests under way may go on when the process is to end; a delivery that is cut off then is sent again."""
 READY_FOR_SECONDS: Final = 1.0
 """How long an answer of /readyz is good for: anybody may ask, so asking must not cost the database."""
 ROOT: Final = "This is Conductor, a GitHub App: it takes labelled issues to reviewed pull requests.\n"
@@ -142,9 +145,27 @@ def make_pages(inbox: GroupCommit, readiness: Readiness) -> FastAPI:
     return pages
 
 
-def make_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Says when it listens, and that it is to end as soon as the signal comes, not when the last request has gone."""
+
+    listening: Callable[[], None] = staticmethod(lambda: None)
+    ending: Callable[[], None] = staticmethod(lambda: None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """A thread of its own tells it: who is told may be slow to reach."""
+        await super().startup(sockets)
+        if self.started:
+            threading.Thread(target=self.listening, name="listening", daemon=True).start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """In a signal handler."""
+        self.ending()
+        super().handle_exit(sig, frame)
+
+
+def make_server(app: ASGIApp, host: str, port: int) -> Server:
     """A server that has not started; ``should_exit = True`` ends its ``run`` from another thread."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app,
             host=host,
@@ -163,9 +184,20 @@ def make_server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
     )
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way get ten seconds. Raises ``SettingsError`` when it cannot start."""
+def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    *,
+    listening: Callable[[], None] = lambda: None,
+    ending: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way get some seconds. Raises ``SettingsError`` when it cannot start.
+
+    ``listening`` is called when deliveries are taken, on a thread of its own; ``ending`` in the signal's handler, at once.
+    """
     server = make_server(app, host, port)
+    server.listening, server.ending = listening, ending
     refused = SettingsError(
         f"The web process could not start on {host}:{port}: the log says why, most often because the port is taken.",
         {"host": host, "port": str(port)},

@@ -54,6 +54,14 @@ def misread(wrong: Misread) -> str:
     return f"I could not read {brief_code(wrong.line, 200)}. {wrong.problem} {wrong.hint}"
 
 
+def unheard(login: str) -> str:
+    """A comment with a command whose delivery never came, found too late or after something else was done."""
+    return (
+        f"A comment with a command by {code(login)} did not reach me when it was written, and I found it only now. "
+        "Nothing was done about it, because it is old or things have gone on since: if it still holds, write it again."
+    )
+
+
 def no_run() -> str:
     """A command where no run is."""
     return "There is no run here. `/conductor plan` on an issue starts one."

@@ -5,6 +5,9 @@ from __future__ import annotations
 from bot.wording.layout import is_login
 from bot.wording.neutral import safe_title
 
+ROW_TRAILER = "Conductor-Row:"
+"""By this line of its message a commit names the outbox row that made it."""
+
 
 def pull(issue: int, title: str) -> str:
     """The pull request's title."""
@@ -16,7 +19,7 @@ def plan_commit(issue: int, title: str, token: str) -> str:
     return (
         f"Plan for issue #{issue}: {safe_title(title)}\n\n"
         "No file changes here: the plan stands in the pull request and waits for approval.\n\n"
-        f"Conductor-Row: {token}"
+        f"{ROW_TRAILER} {token}"
     )
 
 
@@ -25,7 +28,7 @@ def code_commit(issue: int, title: str, token: str, approver: str, approver_id: 
     message = (
         f"Implement issue #{issue}: {safe_title(title)}\n\n"
         "Made under the approved plan, verified and reviewed before it was published.\n\n"
-        f"Conductor-Row: {token}"
+        f"{ROW_TRAILER} {token}"
     )
     # A login or id of another form could add lines, so it names nobody.
     if not (is_login(approver) and approver_id.isascii() and approver_id.isdigit()):

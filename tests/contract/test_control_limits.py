@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from bot.domain.writes import CONTENT, LABELS
 from bot.ports.queue import Nudge
+from bot.services.dispatch import LONGEST_MS
 from tests.harness.house import House
 
 HOUR_S = 3_600
@@ -98,3 +102,101 @@ def test_a_stop_is_heard_before_the_labels_that_came_before_it() -> None:
 
 def house_event(house: House, delivery_id: str | None) -> str:
     return next(one.event for one in house.deliveries() if one.id == delivery_id)
+
+
+SMALL = {"pacing_ms": 1, "content_burst": 6, "content_kept": 2, "content_an_hour": 60}
+SHARE_MS = 60_000
+
+
+def _sent(house: House, *kinds: str) -> list[int]:
+    """When rows of these kinds were confirmed, in order."""
+    return sorted(row.confirmed_at for row in house.rows() if row.kind in kinds or not kinds)
+
+
+def test_an_hour_takes_so_many_content_writes_of_an_installation_and_no_more() -> None:
+    with House(limits=SMALL) as house:
+        house.planned().say("/conductor approve")
+        at = _sent(house, *CONTENT)
+        assert len(at) > 16
+        for first, begun in enumerate(at):
+            for last in range(first, len(at)):
+                most = SMALL["content_burst"] + SMALL["content_kept"] + (at[last] - begun) // SHARE_MS + 1
+                assert last - first + 1 <= most, "at once, kept for answers, and one a share of the hour"
+        assert at[-1] - at[0] > 5 * SHARE_MS
+        assert house.clock.ahead_ms < len(at) * SHARE_MS, "and no longer than it takes"
+
+
+def test_a_new_process_goes_on_counting() -> None:
+    with House(limits=SMALL) as house:
+        house.kills = lambda number: number in {30, 60}
+        house.planned()
+        assert house.deaths == 2
+        at = _sent(house, *CONTENT)
+        assert at[8] - at[0] >= SHARE_MS
+
+
+def test_labels_go_on_and_a_person_is_answered_while_content_waits_for_the_hour() -> None:
+    with House(limits={**SMALL, "content_burst": 8, "content_an_hour": 4}, messy=True) as house:
+        house.github.label("conductor", by="ana", number=7)
+        _until(house, lambda: "conductor: awaiting approval" in house.labels)
+        waiting = [row.id for row in house.rows() if row.state == "allowed" and row.kind in CONTENT]
+        assert waiting, house.story()
+        house.github.comment("issue", "/conductor help", by="bob")
+        house.clock.ahead_ms += LONGEST_MS
+        _until(house, lambda: bool(house.comments("Write a command")))
+        house.meanwhile("/conductor pause")
+        _until(house, lambda: "conductor: paused" in house.labels)
+        assert house.rows("comment.update")[-1].state == "allowed", "nobody waits for that"
+
+
+def _held_back(house: House) -> None:
+    """GitHub asks the installation to wait a minute."""
+    with house.parts.storage.begin() as tx:
+        tx.outbox.block(house.github.installation_id, house.clock.now() + 60_000)
+
+
+def test_people_are_answered_before_labels_are_tidied() -> None:
+    numbers = [20, 21, 25]
+    with House(issues=dict.fromkeys(numbers, "add is wrong")) as house:
+        house.say("hello", number=20)
+        _held_back(house)
+        for number in numbers:
+            house.github.label("conductor", by="ana", number=number)
+        _until(house, lambda: len(house.runs()) == len(numbers))
+        house.github.comment("issue", "/conductor status", by="ana", number=25)
+        _until(house, lambda: any(row.dedupe_key.startswith("reply:") for row in house.rows()))
+        held = {row.id for row in house.rows() if row.state == "allowed"}
+        assert sum(row.kind in LABELS for row in house.rows()) >= len(numbers)
+        house.clock.ahead_ms += 61_000
+        house.pump()
+        rows = sorted((row for row in house.rows() if row.id in held), key=lambda row: (row.confirmed_at, row.id))
+        answered = next(place for place, row in enumerate(rows) if row.dedupe_key.startswith("reply:"))
+        assert sum(row.kind in LABELS for row in rows[answered:]) >= len(numbers) - 1
+        before = {row.order_key for row in rows[:answered] if row.kind in LABELS}
+        assert before == {"issue:25"}, "those that must go before it on its own issue, and no other"
+
+
+def test_edits_of_the_status_comment_that_could_not_be_sent_become_one() -> None:
+    with House() as house:
+        house.planned()
+        before = len(house.rows("comment.update"))
+        _held_back(house)
+        for word in ("pause", "resume") * 3:
+            house.meanwhile(f"/conductor {word}")
+            house.parts.sweeper.sweep()
+            house._settle()
+        house.meanwhile("/conductor pause")
+        house.later(61)
+        assert house.run.paused
+        assert len(house.rows("comment.update")) - before <= 2, house.story()
+        assert len(house.comments("Paused")) == 1
+
+
+def _until(house: House, there: Callable[[], bool]) -> None:
+    """Work and sweep, without a jump in time, until it is so."""
+    for _ in range(60):
+        if there():
+            return
+        house._settle()
+        house.parts.sweeper.sweep()
+    assert there(), house.story()

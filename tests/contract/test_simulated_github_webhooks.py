@@ -230,6 +230,17 @@ def test_limits_come_with_their_headers() -> None:
         assert (bad.status_code, good.status_code) == (401, 200)
 
 
+def test_a_refusal_has_githubs_form_and_no_effect() -> None:
+    with simulated([Fault("POST */comments", status=422)]) as github:
+        client = installed(github)
+        with pytest.raises(RequestFailed) as caught:
+            client.rest.issues.create_comment(OWNER, REPO, 7, body="x")
+        assert caught.value.response.status_code == 422
+        assert json.loads(caught.value.response.content)["message"]
+        assert comments(github) == []
+        assert [(one.status, one.changed) for one in github.writes] == [(422, False)]
+
+
 @pytest.mark.parametrize("after", [True, False])
 def test_a_hanging_answer_is_cut_and_its_effect_is_as_planned(after: bool) -> None:
     with simulated([Fault("POST */comments", after_effect=after, hang_s=0.2)]) as github:
@@ -258,6 +269,17 @@ def test_a_slow_body_comes_whole() -> None:
     with simulated([Fault("GET /repos/*", slow_s=0.05)]) as github:
         client = installed(github)
         assert client.rest.repos.get(OWNER, REPO).parsed_data.name == REPO
+
+
+def test_a_delivery_comes_late(hook: Receiver) -> None:
+    late = Fault("DELIVER issues.labeled", delay_s=0.2)
+    with simulated([late], webhook_url=hook.url) as github:
+        began = time.time()
+        github.label("conductor", "ana")
+        assert github.wait_delivered()
+        assert payload(hook.got[-1])["action"] == "labeled"
+        assert late.applied == 1
+        assert github.deliveries[-1].at - began >= 0.2
 
 
 def test_deliveries_are_dropped_doubled_failed_and_swapped(hook: Receiver) -> None:

@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine.default import DefaultDialect
 
 from bot.adapters.storage import SqlStorage
+from bot.adapters.tables import Json
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.workflow import SOFTWARE, Approval, Drafting, Stage, Workflow
 from bot.ports import records as r
@@ -301,6 +303,25 @@ def test_comments_come_before_all_else_and_labels_last(storage: SqlStorage) -> N
         assert tx.deliveries.before("d0", NOW, 10) == ["d4"]
         tx.deliveries.settle("d2", fence=held.fence, state="done")
         assert tx.deliveries.before("d0", NOW + 20, 10) == ["d4"]
+
+
+def test_deliveries_are_counted_and_listed_by_state(storage: SqlStorage) -> None:
+    states = ("received", "waiting", "dead", "done", "ignored", "waiting")
+    with storage.begin() as tx:
+        for number, state in enumerate(states):
+            tx.deliveries.add(delivery(f"d{number}", state=state, received_at=NOW + number))
+        assert tx.deliveries.unsettled() == 3
+        assert [one.id for one in tx.deliveries.recent()] == ["d5", "d4", "d3", "d2", "d1", "d0"]
+        assert [one.id for one in tx.deliveries.recent(states=("waiting", "dead", "done"))] == ["d5", "d3", "d2", "d1"]
+        assert [one.id for one in tx.deliveries.recent(states=("waiting", "received"), limit=2)] == ["d5", "d1"]
+
+
+def test_a_value_that_is_not_one_json_text_is_an_error() -> None:
+    stored = Json()
+    assert stored.process_result_value('{"a":[1]}', DefaultDialect()) == {"a": [1]}
+    for broken in ('{"a":1}{', "{}x", ""):
+        with pytest.raises(ValueError, match=r"Extra data|Expecting value"):
+            stored.process_result_value(broken, DefaultDialect())
 
 
 def test_a_run_is_woken_no_later_than_asked(storage: SqlStorage) -> None:

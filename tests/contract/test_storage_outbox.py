@@ -189,6 +189,21 @@ def test_a_waiting_or_suspended_installation_sends_nothing(storage: SqlStorage) 
         assert claim(tx, row_id, NOW + 5) is None
 
 
+def test_every_installation_comes_up_where_more_have_rows_than_are_asked_for(storage: SqlStorage) -> None:
+    others = range(100, 112)
+    with storage.begin() as tx:
+        for number in others:
+            tx.places.put_installation(r.Installation(number, "other", suspended=False, created_at=NOW))
+            stored = tx.outbox.add(write(f"k{number}", run_id=None, installation_id=number))
+            assert stored is not None
+            allow(tx, stored)
+    with storage.read() as tx:
+        assert sorted(tx.outbox.due(NOW, 100)) == list(others)
+        turns = [tx.outbox.due(NOW + 1_000 * second, 4) for second in range(40)]
+    assert all(len(turn) == 4 for turn in turns)
+    assert {number for turn in turns for number in turn} == set(others)
+
+
 def test_a_dry_run_is_decided_never_sent_and_in_nobodys_way(storage: SqlStorage) -> None:
     with storage.begin() as tx:
         before = staged(tx, "k1")

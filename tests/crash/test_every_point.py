@@ -23,6 +23,7 @@ import pytest
 import bot.bootstrap
 from bot.adapters.github_client import GitHubClient
 from bot.ports import records as r
+from bot.ports.queue import Nudge
 from bot.services.dispatch import Dispatch
 from bot.services.progress import Progress
 from bot.simulator.github.faults import Fault
@@ -127,6 +128,11 @@ def _a_life(point: Callable[[str], None]) -> tuple[dict[str, Any], House]:
         house.start()
         house.later(10)
         assert house.state == "plan.approval", house.story()
+        # The receiver listens again, and the clock is set back, which a process sees that knew it before.
+        house.queue.nudge(Nudge.RECOVER, "")
+        house.pump()
+        house.clock.ahead_ms -= 5_000
+        house.pump()
         house.say("/conductor approve", where="pull")
         house.github.merge(by="ana")
         house.pump()

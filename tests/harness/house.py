@@ -344,6 +344,8 @@ class House(HouseView):
                 self.parts.dispatch.dispatch(int(subject))
             case Nudge.SWEEP:
                 self.parts.sweeper.sweep()
+            case Nudge.RECOVER:
+                self.parts.sweeper.recover()
 
     def _mark(self) -> tuple[Any, ...]:
         """Changes whenever anything was done."""

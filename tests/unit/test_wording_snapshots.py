@@ -184,6 +184,7 @@ def answers() -> dict[str, str]:
         "already_running": replies.already_running("r7k2", "plan.draft"),
         "too_many_starts": replies.too_many_starts(20),
         "misread": replies.misread(wrong),  # type: ignore[arg-type]  # it is one
+        "unheard": replies.unheard("ana"),
         "no_run": replies.no_run(),
         "nothing_to_approve": replies.nothing_to_approve(replace(run, state="code.review")),
         "cannot_revise": replies.cannot_revise(replace(run, state="code.draft")),

@@ -38,7 +38,10 @@ class AgentLimits:
 
 @dataclass(frozen=True, slots=True)
 class AgentDesk:
-    """The parts of one agents' process. ``workroom``: a directory for workspaces, which may be emptied between jobs."""
+    """The parts of one agents' process. ``workroom``: a directory for workspaces, which may be emptied between jobs.
+
+    ``leaving``: set when the process is to end; a job then stops at its next step and is queued again.
+    """
 
     storage: Storage
     clock: Clock
@@ -53,6 +56,7 @@ class AgentDesk:
     default_model: str
     workroom: Path
     limits: AgentLimits = AgentLimits()
+    leaving: threading.Event = field(default_factory=threading.Event)
     _sandboxes: dict[str, Sandbox] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -17,6 +17,8 @@ from workers.tools.toolbox import Toolbox
 
 MOST_RECORDED: Final = 20_000
 """Characters of one text in the record of a tool call; the artifact has all of it."""
+OUTPUTS: Final = frozenset({"run", "show_output"})
+"""Tools that tell what a command printed; what they told is kept whole, since the command prints something else next time."""
 
 ONLY_TOOLS = "Nothing was done: only tool calls count here. Go on with a tool, and end with {submit}."
 CUT_OFF = "Your answer reached its length limit, so nothing of it was done. Send less at once."
@@ -159,7 +161,7 @@ class Context:
         text = clean(self.room.redact(said.text))
         kinds = frozenset(self.room.shown) | self.room.shown_in(text)
         earlier = self._earlier.get(self._seq)
-        if earlier is not None and earlier.tool == name == "run" and earlier.input == _short(shown):
+        if earlier is not None and earlier.tool == name and name in OUTPUTS and earlier.input == _short(shown):
             # The same command prints other times on each run; the model goes on from what it was told first.
             text = self.room.get(earlier.output_sha256).decode()
             said = replace(said, exit_code=earlier.exit_code)
@@ -187,7 +189,7 @@ class Context:
     def _record(self, name: str, shown: dict[str, Any], said: Said) -> None:
         room, job = self.room, self.room.job
         data = said.text.encode()
-        sha256 = room.keep_bytes("output", data) if name == "run" else sha256_of(data)
+        sha256 = room.keep_bytes("output", data) if name in OUTPUTS else sha256_of(data)
         short = tokens(said.text)
         call = r.ToolCall(
             run_id=room.run.id,

@@ -29,6 +29,8 @@ from workers.agents.room import Interrupted, Room
 log = structlog.get_logger()
 
 DAY_MS = 86_400_000
+DIED = "worker died"
+"""Why a call failed whose worker did not live to settle it."""
 
 
 def clean(value: Any) -> Any:
@@ -82,9 +84,7 @@ class Meter:
         with self.room.desk.storage.begin() as tx:
             for call in tx.journal.model_calls(self.room.run.id):
                 if call.job_id == self.room.job.id and call.state == "reserved":
-                    lost = replace(
-                        call, state="failed", cost_micro_dollars=call.reserved_micro_dollars, error="worker died"
-                    )
+                    lost = replace(call, state="failed", cost_micro_dollars=call.reserved_micro_dollars, error=DIED)
                     tx.journal.settle_call(lost)
 
     def _stored(self, sha256: str) -> ModelAnswer:
@@ -185,13 +185,16 @@ class Meter:
             tx.journal.settle_call(settled)
 
     def _again(self, call: r.ModelCall, error: ModelBusy | ModelUnreadable, tries: int) -> Interrupted:
-        """A pause that doubles with each failure at this turn, or a person when there were too many."""
+        """A pause that doubles with each failure at this turn, or a person when there were too many.
+
+        A worker that died is no failure of the model's.
+        """
         limits = self.room.desk.limits
         with self.room.desk.storage.read() as tx:
             failures = sum(
                 1
                 for one in tx.journal.model_calls(self.room.run.id)
-                if one.job_id == call.job_id and one.turn == call.turn and one.state == "failed"
+                if one.job_id == call.job_id and one.turn == call.turn and one.state == "failed" and one.error != DIED
             )
         if failures >= tries:
             return Interrupted(NeedsHuman(f"The model did not answer in {failures} tries: {error.sentence}"))

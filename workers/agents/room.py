@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bot.domain.errors import InternalError, SandboxUnavailable, StaleFence, Stopped, UserError
 from bot.domain.hidden_characters import veiled
-from bot.domain.outcome import NeedsHuman, Outcome
+from bot.domain.outcome import NeedsHuman, Outcome, Snooze
 from bot.domain.plan import Plan
 from bot.domain.snapshot import Snapshot
 from bot.domain.subject import PlanSubject, canonical, sha256_of
@@ -63,7 +63,12 @@ class Room:
     shown: list[str] = field(default_factory=list)
 
     def go_on(self) -> None:
-        """Ask every switch, and whether the job is still ours. Raises Stopped (also when it cannot be read) or StaleFence."""
+        """Ask every switch, and whether the job is still ours. Raises Stopped (also when it cannot be read) or StaleFence.
+
+        Raises Interrupted when this process is to end: the next one goes on from what is stored.
+        """
+        if self.desk.leaving.is_set():
+            raise Interrupted(Snooze(self.desk.clock.now(), "The worker is ending; another one goes on with this job."))
         try:
             with self.desk.storage.read() as tx:
                 why = tx.journal.stopped(repository_id=self.run.repository_id, run_id=self.run.id)

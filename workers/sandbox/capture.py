@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain.errors import ConductorError, InternalError
 from workers.sandbox.errors import SandboxUnavailable
 from workers.sandbox.growth import Growth
 from workers.sandbox.watch import Cgroup, Limits, excess, limit_process
 
 _TICK_S = 0.025
 _START_S = 30.0
+# Bubblewrap's descriptors close a moment before it can be waited for.
+_END_S = 0.2
 _CHUNK = 1 << 16
 _TIMED_OUT, _KILLED = 124, 137
 
@@ -146,7 +149,7 @@ class Running:
     ) -> Outcome:
         """Set the limits, let the command run, and watch it until it is over; `growing`: what it can write into.
 
-        Raises `SandboxUnavailable` when bubblewrap did not get as far as the command.
+        Raises `SandboxUnavailable` when bubblewrap did not get as far as the command, `InternalError` when it was killed.
         """
         output = Output(limits.output_bytes)
         if not self._find_init():
@@ -232,9 +235,16 @@ class Running:
         while data := os.read(self._output_fd, _CHUNK):
             output.add(data)
 
-    def _refused(self, output: Output) -> SandboxUnavailable:
+    def _refused(self, output: Output) -> ConductorError:
+        """Why no command ran to its end. Where somebody killed the sandbox, nothing that one needs is missing."""
+        try:
+            killed = self._process.wait(_END_S) == -signal.SIGKILL
+        except subprocess.TimeoutExpired:
+            killed = False
         self._kill()
         self._process.wait()
+        if killed:
+            return InternalError("the sandbox was killed from outside, so its command has no result; it is tried again")
         self._drain(output)
         said = output.result()[0].decode("utf-8", "replace").strip()
         lowered = said.lower()

@@ -12,7 +12,7 @@ from bot.settings import Process
 
 TASKS: dict[Process, frozenset[Nudge]] = {
     Process.UP: frozenset(Nudge),
-    Process.CONTROL: frozenset({Nudge.ROUTE, Nudge.ADVANCE, Nudge.SWEEP, Nudge.PERFORM}),
+    Process.CONTROL: frozenset({Nudge.ROUTE, Nudge.ADVANCE, Nudge.SWEEP, Nudge.RECOVER, Nudge.PERFORM}),
     Process.AGENTS: frozenset({Nudge.PERFORM}),
     Process.GITHUB: frozenset({Nudge.PERFORM, Nudge.DISPATCH}),
 }
@@ -40,6 +40,10 @@ def register(app: Celery, parts: Parts) -> None:
     @task(Nudge.SWEEP)  # type: ignore[untyped-decorator]
     def sweep(_: str) -> None:
         parts.sweeper.sweep()
+
+    @task(Nudge.RECOVER)  # type: ignore[untyped-decorator]
+    def recover(_: str) -> None:
+        parts.sweeper.recover()
 
     @task(Nudge.PERFORM)  # type: ignore[untyped-decorator]
     def perform(job_id: str) -> None:

@@ -40,10 +40,11 @@ class Searching:
                 f"The search took more than {SECONDS} seconds; search a folder, or for something simpler.",
                 is_error=True,
             )
-        hits = [
+        # Directories list their names in an order of their own on each disk, and a repeated job must be told the same.
+        hits = sorted(
             (match[1].decode("utf-8", "surrogateescape").removeprefix("./"), int(match[2]))
             for match in _HIT.finditer(ran.output)
-        ]
+        )
         if not hits and ran.exit_code > 1:
             why = ran.output.decode("utf-8", "replace").strip().splitlines()
             return Said(self._clean(f"The search failed: {(why or ['no reason given'])[0][:300]}"), is_error=True)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.adapters.storage.rows import Link, columns_of, values_of
-from bot.adapters.tables import RECEIVED, deliveries
+from bot.adapters.tables import HELD, RECEIVED, deliveries
 from bot.domain.errors import StaleFence
 from bot.ports.records import Delivery
 
@@ -16,15 +16,55 @@ _COLUMNS = columns_of(deliveries, Delivery)
 # SQLite takes 32,766 parameters a statement; GitHub lists a hundred deliveries a page.
 _IDS_AT_ONCE = 1000
 COMMENTS, LABELS = "issue_comment", "issues"
-_TURN = sa.case((deliveries.c.event == COMMENTS, 0), (deliveries.c.event == LABELS, 2), else_=1)
 _BY_AGE = (deliveries.c.received_at, deliveries.c.id)
+_NOW = sa.bindparam("at_now", type_=sa.BigInteger)
+_AT_MOST = sa.bindparam("at_most", type_=sa.Integer)
 REARMED: dict[str, Any] = {"state": "received", "attempts": 0, "not_before": 0, "reason": ""}
 
 
-def _due(now: int) -> sa.Select[tuple[str]]:
-    return sa.select(deliveries.c.id).where(
-        sa.text(RECEIVED), deliveries.c.not_before <= now, deliveries.c.lease_until <= now
+def _due(*those: sa.ColumnElement[bool]) -> sa.Select[tuple[str]]:
+    """Of one turn, oldest first, so that the index is walked and left at the limit: sorting would read all that wait."""
+    due = (sa.text(RECEIVED), deliveries.c.not_before <= _NOW, deliveries.c.lease_until <= _NOW)
+    return sa.select(deliveries.c.id).where(*due, *those).order_by(*_BY_AGE).limit(_AT_MOST)
+
+
+_TURNS = (
+    _due(deliveries.c.event == COMMENTS),
+    _due(deliveries.c.event.not_in((COMMENTS, LABELS))),
+    _due(deliveries.c.event == LABELS),
+)
+_NAMED = sa.bindparam("delivery_id", type_=sa.Text)
+_BEFORE = _due(
+    _NAMED.in_(sa.select(deliveries.c.id).where(deliveries.c.id == _NAMED, deliveries.c.event == LABELS)),
+    deliveries.c.event == COMMENTS,
+)
+
+
+def _claim() -> Any:
+    update = sa.update(deliveries).where(
+        deliveries.c.id == _NAMED,
+        deliveries.c.state == "received",
+        deliveries.c.not_before <= _NOW,
+        deliveries.c.lease_until <= _NOW,
     )
+    update = update.values(
+        lease_owner=sa.bindparam("owner"),
+        lease_until=sa.bindparam("until"),
+        fence=deliveries.c.fence + 1,
+        attempts=deliveries.c.attempts + 1,
+    )
+    return update.returning(*_COLUMNS)
+
+
+_CLAIM = _claim()
+_UNSETTLED = ("received", "waiting")
+
+
+def _in_state(state: str) -> list[sa.ColumnElement[bool]]:
+    """With the predicate of the index that holds such rows, where one does."""
+    named = {"received": RECEIVED} | dict.fromkeys(("waiting", "dead"), HELD)
+    is_it = deliveries.c.state == state
+    return [sa.and_(sa.text(named[state]), is_it) if state in named else is_it]
 
 
 class SqlDeliveries:
@@ -46,19 +86,8 @@ class SqlDeliveries:
 
     def claim(self, delivery_id: str, *, owner: str, now: int, lease_ms: int) -> Delivery | None:
         """One conditional update; the loser of a race changes no row."""
-        update = sa.update(deliveries).where(
-            deliveries.c.id == delivery_id,
-            deliveries.c.state == "received",
-            deliveries.c.not_before <= now,
-            deliveries.c.lease_until <= now,
-        )
-        update = update.values(
-            lease_owner=owner,
-            lease_until=now + lease_ms,
-            fence=deliveries.c.fence + 1,
-            attempts=deliveries.c.attempts + 1,
-        )
-        return self._link.one(Delivery, update.returning(*_COLUMNS))
+        asked = {"delivery_id": delivery_id, "owner": owner, "until": now + lease_ms, "at_now": now}
+        return self._link.one(Delivery, _CLAIM, asked)
 
     def settle(
         self,
@@ -94,21 +123,27 @@ class SqlDeliveries:
 
     def due(self, now: int, limit: int) -> list[str]:
         """Comments first, since commands stand in them; labels, which start runs, last."""
-        return self._link.column(_due(now).order_by(_TURN, *_BY_AGE).limit(limit))
+        found: list[str] = []
+        for turn in _TURNS:
+            if len(found) < limit:
+                found += self._link.column(turn, {"at_now": now, "at_most": limit - len(found)})
+        return found
 
     def before(self, delivery_id: str, now: int, limit: int) -> list[str]:
         """One query: most deliveries are no label's, and nothing goes before them."""
-        mine = sa.select(deliveries.c.id).where(deliveries.c.id == delivery_id, deliveries.c.event == LABELS)
-        found = _due(now).where(sa.literal(delivery_id).in_(mine), deliveries.c.event == COMMENTS)
-        return self._link.column(found.order_by(*_BY_AGE).limit(limit))
+        return self._link.column(_BEFORE, {"delivery_id": delivery_id, "at_now": now, "at_most": limit})
 
     def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[Delivery]:
-        found = sa.select(*_COLUMNS).order_by(deliveries.c.received_at.desc(), deliveries.c.id).limit(limit)
-        return self._link.all(Delivery, found.where(deliveries.c.state.in_(states)) if states else found)
+        """Those that are received, waiting or dead walk an index; the others are read whole."""
+        newest = sa.select(*_COLUMNS).order_by(deliveries.c.received_at.desc(), deliveries.c.id).limit(limit)
+        if not states:
+            return self._link.all(Delivery, newest)
+        found = [one for state in set(states) for one in self._link.all(Delivery, newest.where(*_in_state(state)))]
+        return sorted(found, key=lambda one: (-one.received_at, one.id))[:limit]
 
     def unsettled(self) -> int:
-        open_ones = deliveries.c.state.in_(("received", "waiting"))
-        return int(self._link.value(sa.select(sa.func.count()).select_from(deliveries).where(open_ones)))
+        counts = (sa.select(sa.func.count()).select_from(deliveries).where(*_in_state(one)) for one in _UNSETTLED)
+        return sum(int(self._link.value(count)) for count in counts)
 
     def known(self, ids: Sequence[str]) -> set[str]:
         """Asked in pieces that fit into one statement."""

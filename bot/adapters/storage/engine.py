@@ -26,6 +26,17 @@ _NOT_NOW = frozenset({"55P03", "40P01", "40001", "53300", "57014", "57P01", "57P
 # insufficient_privilege
 _NOT_OURS = "42501"
 _SQLITE_NOT_NOW = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# What an operator mends; until then nothing can be written, and afterwards all goes on by itself.
+_NO_ROOM = "make room on its disk"
+_NO_WRITES = "let this process's user write to its file and its directory"
+_MENDS = {
+    sqlite3.SQLITE_FULL: _NO_ROOM,
+    sqlite3.SQLITE_READONLY: _NO_WRITES,
+    sqlite3.SQLITE_CANTOPEN: _NO_WRITES,
+    # disk_full, read_only_sql_transaction (a standby, or default_transaction_read_only)
+    "53100": _NO_ROOM,
+    "25006": "point CONDUCTOR_DATABASE_URL at the server that takes writes",
+}
 
 _writers: dict[str, threading.Lock] = {}
 _engines: list[Engine] = []
@@ -161,6 +172,11 @@ def in_our_words(error: exc.SQLAlchemyError) -> ConductorError:
     state = getattr(original, "sqlstate", None) or ""
     if busy or state in _NOT_NOW or state.startswith("08") or error.connection_invalidated:
         return StorageBusy(f"The database did not let us in ({law(error)}); nothing was written, so try again.")
+    mend = _MENDS.get(state if code is None else code & 0xFF)
+    if mend is not None:
+        return StorageBusy(
+            f"The database takes no writes ({law(error)}); nothing was written: {mend}, and work goes on."
+        )
     if isinstance(error, exc.OperationalError) and code is None and not state:
         return StorageBusy(f"The database cannot be reached ({law(error)}); nothing was written, so try again.")
     if state == _NOT_OURS:

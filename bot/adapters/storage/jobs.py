@@ -93,6 +93,10 @@ class SqlJobs:
         update = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "waiting")
         self._link.run(update.values(state="queued"))
 
+    def hurry(self, job_id: str) -> None:
+        queued = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "queued")
+        self._link.run(queued.values(not_before=0))
+
     def claim(self, job_id: str, *, owner: str, now: int, lease_ms: int) -> Job | None:
         """The shared lock makes a stop wait for claims under way: when it commits, none that did not see it is left."""
         self._link.lock(LockKind.SWITCHES, shared=True)
@@ -165,4 +169,15 @@ class SqlJobs:
             owned = sa.func.substr(table.c.lease_owner, 1, len(owner_prefix)) == owner_prefix
             update = sa.update(table).where(sa.text(held), table.c.lease_until > 0, owned)
             count += self._link.changed(update.values(lease_until=0))
+        return count
+
+    def let_go(self, owner: str, among: Sequence[str] = LEASED) -> int:
+        """A row stays `sending`: what became of its request is unknown, and so it is looked up before it is sent again."""
+        if not owner:
+            raise InternalError("Leases are let go by their owner's name, and nobody's are everybody's.")
+        count = 0
+        for table, held in (_LEASED[name] for name in among):
+            update = sa.update(table).where(sa.text(held), table.c.lease_until > 0, table.c.lease_owner == owner)
+            new = {"lease_until": 0, "fence": table.c.fence + 1, "attempts": table.c.attempts - 1}
+            count += self._link.changed(update.values(new))
         return count

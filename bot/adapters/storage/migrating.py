@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from bot.adapters.storage.authority import may_change_tables
 from bot.adapters.storage.engine import dispose, make_engine, our_errors, writing
+from bot.adapters.storage.indices import make_beside, to_do
 from bot.adapters.storage.rows import Link, LockKind
 from bot.domain.errors import SettingsError
 
@@ -19,6 +20,8 @@ PATIENCE_MS = 60_000
 def migrate(url: str) -> None:
     """Run every migration that is missing, in one transaction; a second caller waits and then finds nothing to do.
 
+    On PostgreSQL newer indices are made after it, in none, so that others go on writing meanwhile.
+
     Raises ``SettingsError`` for a URL we do not serve and where migrations are missing that this user may not run (only
     the tables' owner may), ``StorageBusy`` when the database stays locked for a minute.
     """
@@ -28,6 +31,9 @@ def migrate(url: str) -> None:
             Link(connection).lock(LockKind.MIGRATION)
             if _at(connection) != {newest()}:
                 _upgrade(connection)
+            left = to_do(connection)
+        if left:
+            make_beside(engine.url)
     finally:
         dispose(engine)
 

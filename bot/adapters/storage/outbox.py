@@ -13,6 +13,7 @@ from bot.adapters.storage.stops import stopped
 from bot.adapters.tables import ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.subject import sha256_of
+from bot.domain.writes import ANSWER_INSIDE, ANSWER_KEYS, CONTENT, LABELS, is_answer
 from bot.ports.records import OutboxRow
 
 _COLUMNS = columns_of(outbox, OutboxRow)
@@ -21,6 +22,7 @@ _ENDS = frozenset({"denied", "confirmed", "dead"})
 
 # Built once: to put such a statement together takes longer than the database takes to answer it.
 _NOW = sa.bindparam("at_now", type_=sa.BigInteger)
+_INSTALLATION = sa.bindparam("at_installation", type_=sa.BigInteger)
 
 
 def _answers_stop() -> sa.ColumnElement[bool]:
@@ -46,21 +48,25 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
 
 
 def _somebody_sends() -> sa.ColumnElement[bool]:
-    """Another row of the installation is on its way under a live lease."""
+    """A row of the installation is on its way under a live lease; no row that goes is, so none counts itself.
+
+    Asked of the parameter, as `_open` is: what is the same for every row is then asked once.
+    """
     other = outbox.alias("other")
     found = sa.select(sa.literal(1)).where(
-        sa.text(SENDING),
-        other.c.installation_id == outbox.c.installation_id,
-        other.c.lease_until > _NOW,
-        other.c.id != outbox.c.id,
+        sa.text(SENDING), other.c.installation_id == _INSTALLATION, other.c.lease_until > _NOW
     )
     return found.exists()
 
 
 def _goes() -> sa.ColumnElement[bool]:
-    ready = sa.and_(outbox.c.state == "allowed", outbox.c.not_before <= _NOW)
-    left = sa.and_(outbox.c.state == "sending", outbox.c.lease_until <= _NOW)
-    return sa.and_(sa.or_(ready, left), outbox.c.held == 0)
+    """A case, not an OR: PostgreSQL would take the OR's parts to indices over all installations, and sort what it finds."""
+    due = sa.case(
+        (outbox.c.state == "allowed", outbox.c.not_before <= _NOW),
+        (outbox.c.state == "sending", outbox.c.lease_until <= _NOW),
+        else_=sa.false(),
+    )
+    return sa.and_(due, outbox.c.held == 0)
 
 
 def _open(installation_id: Any) -> sa.ColumnElement[bool]:
@@ -73,15 +79,36 @@ def _open(installation_id: Any) -> sa.ColumnElement[bool]:
     return found.exists()
 
 
-def _next() -> sa.Select[Any]:
+def _is_answer(row: Any) -> sa.ColumnElement[bool]:
+    """As `bot.domain.writes.is_answer`."""
+    inside = row.c.dedupe_key.contains(ANSWER_INSIDE, autoescape=True)
+    return sa.or_(inside, *(row.c.dedupe_key.startswith(one, autoescape=True) for one in ANSWER_KEYS))
+
+
+def _awaited() -> sa.ColumnElement[bool]:
+    """It answers somebody, or must go before a row of its order key that does."""
+    behind = outbox.alias("behind")
+    found = sa.select(sa.literal(1)).where(
+        sa.text(UNDONE),
+        behind.c.installation_id == outbox.c.installation_id,
+        behind.c.repository_id == outbox.c.repository_id,
+        behind.c.order_key == outbox.c.order_key,
+        behind.c.id > outbox.c.id,
+        _is_answer(behind),
+    )
+    return sa.or_(_is_answer(outbox), found.exists())
+
+
+def _next(*those: sa.ColumnElement[bool]) -> sa.Select[Any]:
     found = sa.select(*_COLUMNS).where(
         sa.text(UNDONE),
-        outbox.c.installation_id == sa.bindparam("at_installation"),
+        outbox.c.installation_id == _INSTALLATION,
         _goes(),
-        _open(outbox.c.installation_id),
+        _open(_INSTALLATION),
         sa.not_(_somebody_sends()),
         sa.not_(_waits_its_turn()),
         sa.or_(_answers_stop(), sa.not_(_switched_off())),
+        *those,
     )
     return found.order_by(outbox.c.id).limit(1)
 
@@ -89,9 +116,10 @@ def _next() -> sa.Select[Any]:
 def _claim(may_go: sa.ColumnElement[bool]) -> Any:
     update = sa.update(outbox).where(
         outbox.c.id == sa.bindparam("row_id"),
+        outbox.c.installation_id == _INSTALLATION,
         outbox.c.payload_sha256 == sa.bindparam("hashed"),
         _goes(),
-        _open(outbox.c.installation_id),
+        _open(_INSTALLATION),
         sa.not_(_somebody_sends()),
         sa.not_(_waits_its_turn()),
         may_go,
@@ -106,15 +134,24 @@ def _claim(may_go: sa.ColumnElement[bool]) -> Any:
     return update.returning(*_COLUMNS)
 
 
+_TURNS, _STEP = 65_521, 40_503
+"""A prime and a factor that together scatter neighbours."""
+
+
 def _due() -> sa.Select[Any]:
     ready = sa.select(outbox.c.installation_id).where(sa.text(READY), outbox.c.not_before <= _NOW)
     left = sa.select(outbox.c.installation_id).where(sa.text(SENDING), outbox.c.lease_until <= _NOW)
     either = sa.union(ready, left).subquery()
     found = sa.select(either.c.installation_id).where(_open(either.c.installation_id))
-    return found.order_by(either.c.installation_id).limit(sa.bindparam("at_most", type_=sa.Integer))
+    # In another order each second: where more have rows than are asked for, each comes up.
+    turn = (either.c.installation_id + _NOW // 1_000) * _STEP % _TURNS
+    return found.order_by(turn, either.c.installation_id).limit(sa.bindparam("at_most", type_=sa.Integer))
 
 
 _NEXT, _DUE = _next(), _due()
+_NEXT_ANSWER = _next(_awaited())
+_NEXT_BUT_LABELS = _next(outbox.c.kind.not_in(LABELS))
+_NEXT_BUT_CONTENT = _next(outbox.c.kind.not_in(CONTENT))
 _CLAIM = {True: _claim(_answers_stop()), False: _claim(sa.not_(_switched_off()))}
 
 
@@ -174,9 +211,24 @@ class SqlOutbox:
                 f"Outbox row {row_id} is not staged, so no decision can be made about it.", {"row": str(row_id)}
             )
 
-    def next(self, installation_id: int, now: int) -> OutboxRow | None:
-        """None while another row of the installation is on its way, or all that are left wait, are held or are stopped."""
-        return self._link.one(OutboxRow, _NEXT, {"at_installation": installation_id, "at_now": now})
+    def next(self, installation_id: int, now: int, *, content: bool = True) -> OutboxRow | None:
+        """None while another row of the installation is on its way, or all that are left wait, are held or are stopped.
+
+        The oldest, but answers to people before all else and labels after it, each kind by age.
+        """
+        asked = {"at_installation": installation_id, "at_now": now}
+        if not content:
+            return self._link.one(OutboxRow, _NEXT_BUT_CONTENT, asked)
+        oldest = self._link.one(OutboxRow, _NEXT, asked)
+        if oldest is None or is_answer(oldest.dedupe_key):
+            return oldest
+        first = self._link.one(OutboxRow, _NEXT_ANSWER, asked)
+        if first is None and oldest.kind in LABELS:
+            first = self._link.one(OutboxRow, _NEXT_BUT_LABELS, asked)
+        return first or oldest
+
+    def is_awaited(self, row_id: int) -> bool:
+        return self._link.value(sa.select(outbox.c.id).where(outbox.c.id == row_id, _awaited())) is not None
 
     def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> OutboxRow | None:
         """A row whose payload is no longer what was hashed ends as dead here. Only a reaction keyed ``stop:`` answers a stop."""
@@ -189,7 +241,8 @@ class SqlOutbox:
         # Two senders of one installation must not both see nobody sending.
         self._link.lock(LockKind.SENDER, installation_id)
         hashed = sha256_of(bytes(stored[1]))
-        asked = {"row_id": row_id, "hashed": hashed, "owner": owner, "until": now + lease_ms, "at_now": now}
+        asked = {"row_id": row_id, "hashed": hashed, "owner": owner, "until": now + lease_ms}
+        asked |= {"at_installation": installation_id, "at_now": now}
         claimed = self._link.one(OutboxRow, _CLAIM[answers_stop], asked)
         if claimed is None:
             self._bury_if_changed(row_id, hashed, now)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, Query, columns_of, values_of
+from bot.adapters.storage.rows import Link, Query, values_of
 from bot.adapters.tables import installations, repositories
 from bot.domain.errors import InternalError
 from bot.ports.records import Installation, Repository
 
-_INSTALLATION = columns_of(installations, Installation)
-_REPOSITORY = Query(Repository, repositories, "id")
+_INSTALLATION = Query(Installation, installations, "id")
+REPOSITORY = Query(Repository, repositories, "id")
 
 
 class SqlPlaces:
@@ -29,10 +29,10 @@ class SqlPlaces:
         self._link.upsert(repositories, values_of(row), key=("id",), update=changing)
 
     def installation(self, installation_id: int) -> Installation | None:
-        return self._link.one(Installation, sa.select(*_INSTALLATION).where(installations.c.id == installation_id))
+        return self._link.first(_INSTALLATION, id=installation_id)
 
     def repository(self, repository_id: int) -> Repository | None:
-        return self._link.first(_REPOSITORY, id=repository_id)
+        return self._link.first(REPOSITORY, id=repository_id)
 
     def wrote(self, installation_id: int, now: int) -> None:
         """Never goes back, also when clocks differ."""

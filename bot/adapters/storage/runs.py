@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.adapters.storage.law import SqlLaw
+from bot.adapters.storage.places import REPOSITORY
 from bot.adapters.storage.rows import LockKind, Query, columns_of, values_of
-from bot.adapters.tables import LIVING, approvals, artifacts, outbox, runs
+from bot.adapters.tables import LIVING, approvals, artifacts, outbox, repositories, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.workflow import QUEUED, holds_slot
-from bot.ports.records import Run
+from bot.ports.records import Repository, Run
 
 _COLUMNS = columns_of(runs, Run)
 # The database writes state*, the journal writes money, and what a run is for never changes.
@@ -30,6 +31,23 @@ def _pull_number(run: Run) -> int | None:
 
 _GET = Query(Run, runs, "id")
 _LOCK = _GET.statement.with_for_update()
+_WIDTH = len(_COLUMNS)
+
+
+def _newest(*those: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Built once, as are those that routing asks: to put a statement together takes longer than the answer."""
+    found = sa.select(*_COLUMNS, *columns_of(repositories, Repository))
+    found = found.select_from(runs.join(repositories, repositories.c.id == runs.c.repository_id)).where(*those)
+    newest = found.order_by(runs.c.created_at.desc(), runs.c.id.desc())
+    return newest.limit(sa.bindparam("at_most", type_=sa.Integer))
+
+
+_NEWEST = _newest()
+_OF_STATE = _newest(runs.c.state == sa.bindparam("state", type_=sa.Text))
+_LAST = (runs.c.created_at.desc(), runs.c.id.desc())
+_OF_BRANCH = Query(Run, runs, "repository_id", "branch", order=_LAST, limit=1)
+_OF_PULL = Query(Run, runs, "repository_id", "pull_number", order=_LAST, limit=1)
+_OF_ISSUE = Query(Run, runs, "repository_id", "issue_number", order=(runs.c.created_at, runs.c.id))
 
 
 class SqlRuns(SqlLaw):
@@ -69,18 +87,16 @@ class SqlRuns(SqlLaw):
 
     def of_issue(self, repository_id: int, issue_number: int) -> list[Run]:
         """Oldest first."""
-        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, runs.c.issue_number == issue_number)
-        return self._link.all(Run, found.order_by(runs.c.created_at, runs.c.id))
+        asked = {"repository_id": repository_id, "issue_number": issue_number}
+        return self._link.all(Run, _OF_ISSUE.statement, asked)
 
     def of_branch(self, repository_id: int, branch: str) -> Run | None:
         """The newest with that branch."""
-        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, runs.c.branch == branch)
-        return self._link.one(Run, found.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+        return self._link.one(Run, _OF_BRANCH.statement, {"repository_id": repository_id, "branch": branch})
 
     def of_pull(self, repository_id: int, pull: int) -> Run | None:
         """The newest with that pull request."""
-        found = sa.select(*_COLUMNS).where(runs.c.repository_id == repository_id, runs.c.pull_number == pull)
-        return self._link.one(Run, found.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1))
+        return self._link.one(Run, _OF_PULL.statement, {"repository_id": repository_id, "pull_number": pull})
 
     def holding_slots(self, repository_id: int) -> list[str]:
         """What holds a slot is the domain's to say."""
@@ -116,6 +132,8 @@ class SqlRuns(SqlLaw):
             .select_from(joined)
             .where(
                 runs.c.repository_id == repository_id,
+                # Every such state is a living one; said so, those that are over are not read.
+                sa.text(LIVING),
                 runs.c.state == approvals.c.stage + ".approval",
                 approvals.c.used_at == 0,
                 approvals.c.subject_sha256 == newest,
@@ -151,11 +169,20 @@ class SqlRuns(SqlLaw):
         return self._link.column(found.order_by(runs.c.wakes_at).limit(limit))
 
     def recent(self, *, states: Sequence[str] = (), limit: int = 100) -> list[Run]:
-        """Newest first. One query a state, so that each walks its own index and stops at ``limit``."""
+        """Newest first, and each one's repository with it: whoever lists runs names their places.
+
+        One query a state, so that each walks its own index and stops at ``limit``.
+        """
         if limit < 1:
             raise InternalError(f"A list of {limit} runs cannot be read: ask for at least one.")
-        newest = sa.select(*_COLUMNS).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
         if not states:
-            return self._link.all(Run, newest)
-        found = [run for state in set(states) for run in self._link.all(Run, newest.where(runs.c.state == state))]
+            return self._listed(_NEWEST, {"at_most": limit})
+        found = [run for state in set(states) for run in self._listed(_OF_STATE, {"state": state, "at_most": limit})]
         return sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
+
+    def _listed(self, statement: sa.Select[Any], asked: dict[str, Any]) -> list[Run]:
+        rows = self._link.run(statement, asked).all()
+        for place in {tuple(row[_WIDTH:]) for row in rows}:
+            repository = Repository(*place)
+            self._link.keep(REPOSITORY, [repository], id=repository.id)
+        return [Run(*row[:_WIDTH]) for row in rows]

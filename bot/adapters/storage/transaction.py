@@ -17,6 +17,7 @@ from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.places import SqlPlaces
 from bot.adapters.storage.rows import Link
 from bot.adapters.storage.runs import SqlRuns
+from bot.adapters.storage.waits import SqlWaits
 from bot.domain.errors import InternalError, StorageBusy
 from bot.ports.queue import Nudge, Queue
 
@@ -33,6 +34,7 @@ class SqlTransaction:
         self.ledger = SqlLedgerBook(link)
         self.journal = SqlJournal(link)
         self.places = SqlPlaces(link)
+        self.waits = SqlWaits(link)
         # A dict keeps the order in which they were wanted, and each once.
         self._nudges: dict[tuple[Nudge, str, str], None] = {}
 

@@ -112,6 +112,8 @@ class Deliverer:
         self._changed = threading.Condition()
         self._closing = False
         self._attempts: list[Attempt] = []
+        # As GitHub lists them, made once: a list of many is asked for again and again.
+        self._shown: list[dict[str, Any]] = []
         self._thread = threading.Thread(target=self._run, name="github-deliveries", daemon=True)
 
     def start(self) -> None:
@@ -157,7 +159,8 @@ class Deliverer:
 
     def attempts(self) -> list[dict[str, Any]]:
         """All attempts as GitHub lists them, newest first."""
-        return [_listed(one) for one in reversed(self.all())]
+        with self._changed:
+            return self._shown[::-1]
 
     def attempt(self, number: int) -> dict[str, Any] | None:
         """One attempt with request and response."""
@@ -229,7 +232,9 @@ class Deliverer:
         with self._changed:
             number = HOOK_ID + 1000 + len(self._attempts)
             took = time.monotonic() - started
-            self._attempts.append(Attempt(number, delivery, at, took, status, code, headers, answer))
+            attempt = Attempt(number, delivery, at, took, status, code, headers, answer)
+            self._attempts.append(attempt)
+            self._shown.append(_listed(attempt))
 
     def headers(self, delivery: Delivery) -> dict[str, str]:
         """The headers that GitHub sends. A bad signature is one made with another secret."""

@@ -1,0 +1,87 @@
+"""Records that come from a backup: GitHub may be ahead of them, so nothing of theirs is sent before it was looked for there.
+
+`conductor restore` leaves the mark; in PostgreSQL, after its own restore, `conductor restored` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Final
+
+from bot.domain.jobs import AGENT_QUEUES
+from bot.domain.workflow import ENDS, WORKFLOWS
+from bot.ports import records as r
+from bot.ports.storage import Transaction
+from bot.services.desk import DAY_MS, Desk
+
+MOST: Final = 100_000
+LIVING: Final = tuple(sorted({state for one in WORKFLOWS.values() for state in one.states} - ENDS))
+SCOPE: Final = "system"
+KEY: Final = "restored"
+"""A switch that stops nothing: its time is when the records were last restored."""
+AGED_MS: Final = 30 * DAY_MS
+"""How old a backup may be: what GitHub shows is looked for so far back."""
+LATE_MS: Final = 4 * DAY_MS
+"""How long deliveries from before a restore may come again, a day longer than GitHub repeats them."""
+HOLD_MS: Final = 120_000
+"""How long agents wait after a restore, so that nothing is paid for before GitHub was looked at."""
+
+
+def restored_at(tx: Transaction) -> int:
+    """When the records were restored from a backup, in milliseconds since the epoch; 0 for never."""
+    mark = tx.journal.switch(SCOPE, KEY)
+    return 0 if mark is None else mark.at
+
+
+def comes_from(run: r.Run, mark: int) -> bool:
+    """Whether a run is older than the restore at ``mark``, or was started anew by a delivery that is."""
+    return run.created_at < mark or (mark > 0 and bool(run.known.get("late")))
+
+
+def is_restored(tx: Transaction, run: r.Run) -> bool:
+    """Whether the run comes from a backup, so that GitHub may be ahead of it."""
+    return comes_from(run, restored_at(tx))
+
+
+def is_in_doubt(tx: Transaction, row: r.OutboxRow) -> bool:
+    """Whether an earlier life of these records may have sent this row: then it is looked up before it is sent."""
+    mark = restored_at(tx)
+    if not mark:
+        return False
+    run = tx.runs.get(row.run_id) if row.run_id else None
+    # What answers a delivery that GitHub repeats may have been answered before.
+    return comes_from(run, mark) if run is not None else row.created_at < mark + LATE_MS
+
+
+def token_of(delivery_id: str, key: str) -> str:
+    """A row's marker, 128 bits as hex: the same in every life of the records, and known to nobody who lacks the delivery's id."""
+    return hashlib.sha256(f"outbox:{delivery_id}:{key}".encode()).hexdigest()[:32]
+
+
+def run_name(delivery_id: str) -> str:
+    """The id of the run that a delivery starts, as 12 base32 characters: a delivery that comes again starts the same run."""
+    return base64.b32encode(hashlib.sha256(f"run:{delivery_id}".encode()).digest()).decode("ascii").lower()[:12]
+
+
+def mark_restored(desk: Desk, tx: Transaction, by: str) -> int:
+    """Leave the mark, have every living run look at GitHub first, and let agents wait for that. Returns how many runs live."""
+    now, count = desk.clock.now(), 0
+    tx.journal.set_switch(r.Switch(SCOPE, KEY, False, by, "restored from a backup", now))
+    tx.journal.audit(at=now, kind="restored", subject="records", body={"by": by})
+    for run in tx.runs.recent(states=LIVING, limit=MOST):
+        count += 1
+        tx.runs.wake(run.id, now)
+        for job in tx.jobs.of_run(run.id):
+            if job.queue in AGENT_QUEUES and job.state in {"queued", "running"}:
+                _put_off(desk, tx, job, now)
+    return count
+
+
+def _put_off(desk: Desk, tx: Transaction, job: r.Job, now: int) -> None:
+    held = tx.jobs.claim(job.id, owner=desk.owner, now=max(now, job.lease_until, job.not_before), lease_ms=HOLD_MS)
+    if held is not None:
+        until, why = max(now + HOLD_MS, job.not_before), "the records were restored; GitHub is looked at first"
+        tx.jobs.settle(
+            job.id, fence=held.fence, state="queued", now=now, not_before=until, reason=why, spend_attempt=False
+        )
