@@ -52,6 +52,7 @@ from bot.services.publishing_issue import PublishedIssue
 from bot.services.reconciling import Reconciling
 from bot.services.recovering import Recovering
 from bot.services.rescue import Sweeper
+from bot.services.retention import Retention
 from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
 from bot.services.routing import Router
@@ -165,6 +166,7 @@ def build(settings: Settings) -> Parts:
         publishing=publishing,
         returning=Returning(desk, ledgers, outboxes),
         reconciling=Reconciling(desk, commander),
+        retention=Retention(desk),
     )
     handlers, dispatch = _handlers(settings, desk)
     return Parts(
@@ -290,6 +292,7 @@ def _handlers(settings: Settings, desk: Desk) -> tuple[Mapping[str, Handler], Di
     dispatch: Dispatch | None = None
     if settings.process in {Process.UP, Process.CONTROL}:
         found[JobKind.MERGE] = Merging(desk).merge
+        found[JobKind.RETENTION] = Retention(desk).sweep
     if settings.process in {Process.UP, Process.GITHUB}:
         looking, dispatch = _github(settings, desk)
         found |= {

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,6 +14,8 @@ from typing import BinaryIO, Final
 from bot.ports.artifacts import ArtifactDamaged, ArtifactMissing
 
 _CHUNK: Final = 1 << 20
+_FRESH_S: Final = 3_600
+"""Who put a file so lately may not have recorded yet that it is needed."""
 _NAME: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -78,10 +81,29 @@ class ArtifactFiles:
         """Whether it is there; reading it may still find it damaged."""
         return self._place(installation_id, sha256).is_file()
 
-    def _holds(self, installation_id: int, sha256: str) -> bool:
-        """Whether it is there and whole: putting the bytes again mends a damaged file."""
+    def drop(self, installation_id: int, sha256: str) -> bool:
+        """Set aside before it is looked at: who puts it again meanwhile either is seen here, or finds none and writes it."""
         place = self._place(installation_id, sha256)
-        return place.is_file() and _digest(place) == sha256
+        aside = place.with_name(f".drop-{sha256}")
+        try:
+            place.replace(aside)
+        except FileNotFoundError:
+            return False
+        if time.time() - aside.stat().st_mtime < _FRESH_S:
+            aside.replace(place)
+            return False
+        aside.unlink()
+        _sync_folder(place.parent)
+        return True
+
+    def _holds(self, installation_id: int, sha256: str) -> bool:
+        """Whether it is there and whole: putting the bytes again mends a damaged file, and makes it one that is needed."""
+        place = self._place(installation_id, sha256)
+        try:
+            os.utime(place)
+            return _digest(place) == sha256
+        except FileNotFoundError:
+            return False
 
     def _place(self, installation_id: int, sha256: str) -> Path:
         if not _NAME.fullmatch(sha256):

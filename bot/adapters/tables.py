@@ -137,6 +137,7 @@ repositories = sa.Table(
     _words("default_branch"),
     _flag("private"),
     _number("wip"),
+    _number("retention_days", server_default="90"),
     sa.Index(None, "installation_id"),
 )
 
@@ -334,6 +335,7 @@ artifacts = sa.Table(
     _run(nullable=True),
     _words("stage"),
     _number("seq"),
+    sa.Index("ix_artifacts_file", "installation_id", "sha256"),
     sa.CheckConstraint("kind <> 'subject' OR (run_id IS NOT NULL AND stage <> '' AND seq >= 1)", name="subject"),
     sa.Index("uq_artifacts_subject", "run_id", "stage", "seq", unique=True, **_where("kind = 'subject'")),
     sa.Index(

@@ -37,6 +37,9 @@ class JobKind(StrEnum):
     RECOVERY = "recovery"
     """github: deliveries that never came in are asked for again. Payload ``{hour, since}``, result ``{clear_until}``."""
 
+    RETENTION = "retention"
+    """control: bodies of deliveries, and of rows without a run, whose time is up. Result ``{deliveries, rows}``."""
+
 
 QUEUE_OF: dict[JobKind, str] = {
     JobKind.PERMISSION: GITHUB,
@@ -51,4 +54,5 @@ QUEUE_OF: dict[JobKind, str] = {
     JobKind.VERIFY: "agents.implement",
     JobKind.REVIEW: "agents.review",
     JobKind.MERGE: CONTROL,
+    JobKind.RETENTION: CONTROL,
 }

@@ -31,5 +31,8 @@ class Artifacts(Protocol):
     def path(self, installation_id: int, sha256: str) -> Path:
         """A read-only path to the checked file."""
 
+    def drop(self, installation_id: int, sha256: str) -> bool:
+        """Remove what nobody needs any more; False when it is not there, or was put again within the last hour."""
+
     def has(self, installation_id: int, sha256: str) -> bool:
         """Whether it is there."""

@@ -31,6 +31,7 @@ class Repository:
     default_branch: str
     private: bool
     wip: int = 1
+    retention_days: int = 90
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,7 +318,24 @@ class Places(Protocol):
     def wrote(self, installation_id: int, now: int) -> None:
         """Remember when the last content write began (pacing)."""
 
-    def set_wip(self, repository_id: int, wip: int) -> None: ...
+    def configure(self, repository_id: int, *, wip: int, retention_days: int) -> None:
+        """What the latest snapshot's configuration says of the repository."""
+
+
+class Retention(Protocol):
+    """Bodies that are emptied when their time is up; nothing else of their rows changes."""
+
+    def files(self, run_id: str, now: int) -> list[tuple[int, str]]:
+        """(installation, sha256) of the run's artifacts that nobody else needs: no run whose own time is not up."""
+
+    def empty_run(self, run_id: str) -> int:
+        """Tool calls' inputs and outputs, payloads of rows at their end. Returns how many rows changed; the run must be over."""
+
+    def empty_deliveries(self, after: str, limit: int, now: int) -> tuple[str, int]:
+        """The next ``limit`` deliveries by id: the last id looked at ("" when there was none) and how many changed."""
+
+    def empty_rows_of_nobody(self, after: int, limit: int, now: int) -> tuple[int, int]:
+        """Payloads of ended outbox rows without a run, in the same way; 0 when there was none."""
 
 
 class Waits(Protocol):
@@ -335,6 +352,8 @@ class Transaction(Protocol):
 
     @property
     def deliveries(self) -> Deliveries: ...
+    @property
+    def retention(self) -> Retention: ...
     @property
     def runs(self) -> Runs: ...
     @property

@@ -29,7 +29,11 @@ class Merging:
         patches = [self._patch(installation, str(name)) for name in job.payload["patches"]]
         merged = desk.trees.merge(start_tree, patches)
         patch = desk.trees.patch(snapshot.base_tree, merged.tree)
-        name = desk.artifacts.put(installation, canonical(patch.model_dump(mode="json")))
+        data = canonical(patch.model_dump(mode="json"))
+        name = desk.artifacts.put(installation, data)
+        row = r.ArtifactRow(installation, name, "patch", len(data), desk.clock.now(), job.run_id, job.stage)
+        with desk.storage.begin() as tx:
+            tx.journal.add_artifact(row)
         return Done({"patch": name, "tree": merged.tree, "conflicts": list(merged.conflicts)})
 
     def _patch(self, installation: int, sha256: str) -> Patch:

@@ -24,6 +24,7 @@ from bot.services.drafting import Drafting as DraftingService
 from bot.services.hearing import own_heads
 from bot.services.publishing import Publishing
 from bot.services.reconciling import Reconciling
+from bot.services.retention import Retention
 from bot.services.returning import Returning
 from bot.services.reviewing import Reviewing
 from bot.services.slots import fresh_rounds, slot_free, valid_approval
@@ -48,6 +49,7 @@ class Progress:
     publishing: Publishing
     returning: Returning
     reconciling: Reconciling
+    retention: Retention
 
     def advance(self, run_id: str) -> None:
         """Take a run as far as its rows allow, then stage what people should see of it.
@@ -55,12 +57,17 @@ class Progress:
         Nudges come once for each thing that happened, so most find the run advanced already and only read that. What
         fails time after time is a person's matter (`_stumbled`).
         """
+        now = self.desk.clock.now()
         with self.desk.storage.read() as tx:
             run = tx.runs.get(run_id)
-        if run is None or not 0 < run.wakes_at <= self.desk.clock.now():
-            return
+            if run is None or not 0 < run.wakes_at <= now:
+                return
+            is_outlived = is_over(run) and self.retention.time_is_up_at(tx, run) <= now
         try:
-            self._advance(run_id)
+            if is_outlived:
+                self.retention.empty(run)
+            else:
+                self._advance(run_id)
         except (StaleFence, StorageBusy):
             raise
         except Exception as error:
@@ -111,11 +118,11 @@ class Progress:
 
     def _wakes_at(self, tx: Transaction, run: r.Run) -> int:
         """When the sweeper should look again though nothing happens: slots and resumes are polled for, approvals time out,
-        and GitHub is looked at. A run that is over is looked at until people see that it is.
+        and GitHub is looked at. A run that is over is looked at until people see that it is, and when its bodies are to go.
         """
         now = self.desk.clock.now()
         if is_over(run):
-            return 0 if self.publishing.at_rest(tx, run) else now + WAIT_MS
+            return self.retention.time_is_up_at(tx, run) if self.publishing.at_rest(tx, run) else now + WAIT_MS
         times = [self.reconciling.due_at(tx, run)]
         if _waits_for_slot(run):
             times.append(now + WAIT_MS)
@@ -196,15 +203,18 @@ class Progress:
             return run
         run = replace(run, snapshot_sha256=sha256)
         snapshot = self.desk.snapshot(run)
-        tx.places.set_wip(run.repository_id, snapshot.config.wip)
-        budget = micro_dollars(snapshot.config.budget.run)
+        config = snapshot.config
+        tx.places.configure(run.repository_id, wip=config.wip, retention_days=config.retention_days)
+        for kind, name in (("snapshot", sha256), ("bundle", snapshot.bundle_sha256)):
+            tx.journal.add_artifact(r.ArtifactRow(run.installation_id, name, kind, 0, self.desk.clock.now(), run.id))
+        budget = micro_dollars(config.budget.run)
         return replace(
             run,
             budget_micro_dollars=budget,
-            mode=str(snapshot.config.mode),
+            mode=str(config.mode),
             known={
                 **run.known,
-                "start_label": snapshot.config.start_label,
+                "start_label": config.start_label,
                 "base": snapshot.base_commit,
                 "bases": {**run.known.get("bases", {}), snapshot.base_tree: sha256},
             },

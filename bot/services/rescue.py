@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bot.ports.queue import Nudge, Queue
+from bot.services import recovering, retention
 from bot.services.clock_watch import ClockWatch
 from bot.services.desk import Desk
-from bot.services.recovering import ask_for_recovery, hurry, is_asked_for
 
 BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """What it wakes claims for itself; all that it writes is the job that looks for deliveries that never came in."""
+    """What it wakes claims for itself; all that it writes are the jobs of each hour and each day."""
 
     desk: Desk
     queue: Queue
@@ -23,7 +23,7 @@ class Sweeper:
     def recover(self) -> None:
         """Look at once for deliveries that were missed."""
         with self.desk.storage.begin() as tx:
-            hurry(self.desk, tx)
+            recovering.hurry(self.desk, tx)
 
     def sweep(self) -> int:
         """Nudge everything that is due now; returns how many nudges were sent."""
@@ -34,10 +34,11 @@ class Sweeper:
             jobs = tx.jobs.due(now, BATCH)
             runs = tx.runs.due(now, BATCH)
             installations = tx.outbox.due(now, BATCH)
-            recovers = is_asked_for(self.desk, tx)
-        if not recovers:
+            asked = recovering.is_asked_for(self.desk, tx) and retention.is_asked_for(self.desk, tx)
+        if not asked:
             with self.desk.storage.begin() as tx:
-                ask_for_recovery(self.desk, tx)
+                recovering.ask_for_recovery(self.desk, tx)
+                retention.ask_for_retention(self.desk, tx)
         for delivery in deliveries:
             self.queue.nudge(Nudge.ROUTE, delivery)
         for job, queue in jobs:

@@ -496,7 +496,7 @@ def test_the_leases_of_dead_owners_are_released(storage: SqlStorage) -> None:
 
 def test_places_are_put_and_keep_what_is_ours(storage: SqlStorage) -> None:
     with storage.begin() as tx:
-        tx.places.set_wip(REPOSITORY, 3)
+        tx.places.configure(REPOSITORY, wip=3, retention_days=30)
         tx.outbox.block(INSTALLATION, NOW + 5)
         tx.outbox.block(INSTALLATION, NOW + 1)
         tx.places.put_installation(r.Installation(INSTALLATION, "renamed", suspended=True, created_at=1))
@@ -506,12 +506,14 @@ def test_places_are_put_and_keep_what_is_ours(storage: SqlStorage) -> None:
         place = tx.places.installation(INSTALLATION)
         assert place == r.Installation(INSTALLATION, "renamed", True, NOW, blocked_until=NOW + 5, last_write_at=NOW + 8)
         assert tx.places.repository(REPOSITORY) == r.Repository(
-            REPOSITORY, INSTALLATION, "octo/new", "trunk", private=True, wip=3
+            REPOSITORY, INSTALLATION, "octo/new", "trunk", private=True, wip=3, retention_days=30
         )
         assert tx.places.installation(99) is None
         assert tx.places.repository(99) is None
         with pytest.raises(InternalError, match="stop switch"):
-            tx.places.set_wip(REPOSITORY, 0)
+            tx.places.configure(REPOSITORY, wip=0, retention_days=30)
+        with pytest.raises(InternalError, match="a day at least"):
+            tx.places.configure(REPOSITORY, wip=1, retention_days=0)
     with pytest.raises(InternalError, match="refused"), storage.begin() as tx:
         tx.places.put_repository(r.Repository(31, 99, "no/place", "main", private=False))
 

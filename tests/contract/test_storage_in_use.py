@@ -17,10 +17,13 @@ from alembic.script import ScriptDirectory
 from bot.adapters.storage import SqlStorage, migrate
 from bot.adapters.storage.migrating import newest
 from bot.domain.errors import InternalError, StaleFence
+from bot.domain.workflow import SOFTWARE
+from bot.ports import records as r
 from tests.contract.databases import (
     INSTALLATION,
     KINDS,
     NOW,
+    REPOSITORY,
     HeardNudges,
     allow,
     as_process,
@@ -53,6 +56,21 @@ def before_the_newest(url: str) -> None:
     engine.dispose()
 
 
+def as_before(url: str) -> SqlStorage:
+    """Places as the release before stored them: it knows none of the newer columns."""
+    storage = SqlStorage(url, HeardNudges())
+    with storage.begin() as tx:
+        tx.places.put_installation(r.Installation(INSTALLATION, "octo", suspended=False, created_at=NOW))
+        tx.runs._link.run(
+            sa.text(
+                "INSERT INTO repositories (id, installation_id, full_name, default_branch, private, wip)"
+                f" VALUES ({REPOSITORY}, {INSTALLATION}, 'octo/calc', 'main', false, 1)"
+            )
+        )
+        tx.runs.add_edges(SOFTWARE)
+    return storage
+
+
 def work(url: str, worker: int, migrated: threading.Event, begun: threading.Barrier) -> int:
     """As one process does: take a delivery and a job, and settle both; until the migration is over, and a while longer."""
     storage = SqlStorage(url, HeardNudges())
@@ -81,7 +99,7 @@ def work(url: str, worker: int, migrated: threading.Event, begun: threading.Barr
 def test_processes_work_on_while_the_records_are_migrated(kind: str, tmp_path: Path) -> None:
     url = empty_url(kind, tmp_path)
     before_the_newest(url)
-    storage = furnished(url)
+    storage = as_before(url)
     with storage.begin() as tx:
         tx.runs.add(run())
     migrated, begun = threading.Event(), threading.Barrier(WORKERS + 1)
@@ -99,6 +117,9 @@ def test_processes_work_on_while_the_records_are_migrated(kind: str, tmp_path: P
         assert {(one.state, one.fence) for one in tx.jobs.of_run("R1")} == {("done", 1)}
         assert len(tx.jobs.of_run("R1")) == sum(counts)
         assert tx.deliveries.unsettled() == 0
+        place = tx.places.repository(REPOSITORY)
+        assert place is not None
+        assert place.retention_days == 90
     storage.close()
     engine = sa.create_engine(url)
     with engine.connect() as connection:

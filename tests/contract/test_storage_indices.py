@@ -9,9 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.adapters.storage import migrate
-from bot.adapters.storage.indices import _KEY, make_beside, to_do
+from bot.adapters.storage.indices import _KEY, GONE, MADE, make_beside, to_do
 from bot.adapters.tables import metadata
-from bot.migrations.versions.r0005_indices import GONE, MADE
 from tests.contract.databases import fresh_url
 
 

@@ -38,7 +38,8 @@ from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.services.desk import Limits
 from bot.services.merging import Merging
-from bot.services.performing import Performer
+from bot.services.performing import Handler, Performer
+from bot.services.retention import Retention
 from bot.settings import Process, Settings
 from bot.simulator.github.faults import Fault
 from bot.simulator.github.git_import import Source
@@ -234,7 +235,8 @@ class House(HouseView):
             for workflow in WORKFLOWS.values():
                 tx.runs.add_edges(workflow)
         desk = self.parts.desk
-        mine = {JobKind.MERGE: Merging(desk).merge, **self.agents.handlers(desk)}
+        control: dict[str, Handler] = {JobKind.MERGE: Merging(desk).merge, JobKind.RETENTION: Retention(desk).sweep}
+        mine = {**control, **self.agents.handlers(desk)}
         self.performer = Performer(desk, {**self.parts.performer.handlers, **mine})
 
     def restart(self) -> None:

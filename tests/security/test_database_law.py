@@ -316,8 +316,39 @@ def test_what_an_outbox_row_intends_never_changes(raw: RawDatabase) -> None:
     for payload in (b"{}", b""):
         raw.refuses("UPDATE outbox SET payload = ?", payload, because="intends")
     raw.run("UPDATE outbox SET state = 'confirmed'")
-    raw.refuses("UPDATE outbox SET payload = ?", b"{}", because="intends")
+    for payload in (b"{}", b""):
+        raw.refuses("UPDATE outbox SET payload = ?", payload, because="intends")
+
+
+def test_bodies_are_emptied_when_their_run_is_over_and_nothing_else_of_them_changes(raw: RawDatabase) -> None:
+    raw.run("UPDATE outbox SET state = 'confirmed'")
+    empty_call = "UPDATE tool_calls SET input = '{}', output = ''"
+    raw.refuses(empty_call, because="never change")
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.runs.move(step(tx, "R1", "cancelled", "cancel"))
+    storage.close()
+    for change in ("output = 'x'", "input = '[]'", "input = '{}', output = '', output_sha256 = 'x'"):
+        raw.refuses(f"UPDATE tool_calls SET {change}", because="never change")
+    raw.run(empty_call)
+    for change in ("payload = '{}'", "payload = '', payload_sha256 = 'x'"):
+        raw.refuses(f"UPDATE outbox SET {change}", because="intends")
     raw.run("UPDATE outbox SET payload = ?", b"")
+    raw.refuses("UPDATE outbox SET payload = ?", b"{}", because="intends")
+
+
+def test_a_delivery_stays_what_came_in(raw: RawDatabase) -> None:
+    storage = furnished(raw._url)
+    with storage.begin() as tx:
+        tx.deliveries.add(delivery("d1"))
+    storage.close()
+    for change in ("id = 'd2'", "event = 'x'", "body_sha256 = 'x'", "received_at = 1"):
+        raw.refuses(f"UPDATE deliveries SET {change}", because="stays what came in")
+    for body in (b"{}", b""):
+        raw.refuses("UPDATE deliveries SET body = ?", body, because="stays what came in")
+    raw.run("UPDATE deliveries SET state = 'done'")
+    raw.refuses("UPDATE deliveries SET body = ?", b"{}", because="stays what came in")
+    raw.run("UPDATE deliveries SET body = ?", b"")
 
 
 def test_sqlites_insert_or_replace_replaces_nothing(raw: RawDatabase) -> None:

@@ -46,14 +46,17 @@ RIGHTS: Final[dict[str, dict[str, Right]]] = {
             update=("state", "attempts", "not_before", "reason"),
         ),
     },
-    # Decides; it neither pays, nor says what GitHub answered, nor adds an edge.
+    # Decides, and empties what was kept long enough; it neither pays, nor says what GitHub answered, nor adds an edge.
     "control": {
         "installations": Right(ALL, insert=True, update=("account", "suspended")),
         "repositories": Right(
-            ALL, insert=True, update=("installation_id", "full_name", "default_branch", "private", "wip")
+            ALL,
+            insert=True,
+            update=("installation_id", "full_name", "default_branch", "private", "wip", "retention_days"),
         ),
         "deliveries": Right(
-            ALL, update=("state", "attempts", "not_before", *LEASE, "reason", "installation_id", "repository_id")
+            ALL,
+            update=("state", "attempts", "not_before", *LEASE, "reason", "installation_id", "repository_id", "body"),
         ),
         "runs": Right(
             ALL,
@@ -92,10 +95,19 @@ RIGHTS: Final[dict[str, dict[str, Right]]] = {
         "outbox": Right(
             ALL,
             insert=True,
-            update=("decision", "decision_sha256", "policy_ids", "policy_set_sha256", "state", "reason", "held"),
+            update=(
+                "decision",
+                "decision_sha256",
+                "policy_ids",
+                "policy_set_sha256",
+                "state",
+                "reason",
+                "held",
+                "payload",
+            ),
         ),
         "model_calls": Right(ALL),
-        "tool_calls": Right(ALL),
+        "tool_calls": Right(ALL, update=("input", "output")),
         "switches": Right(ALL, insert=True, update=("stopped", "by", "reason", "at")),
         "audit": Right(ALL, insert=True),
     },
@@ -143,7 +155,7 @@ VERSION_TABLE: Final = "alembic_version"
 
 DECIDED: Final = (
     *("delivery", "gate", "transition", "start", "stop", "resume", "pause", "outbox", "dry_run"),
-    *("finding", "finding.refused", "approval_refused"),
+    *("finding", "finding.refused", "approval_refused", "emptied", "restored"),
 )
 """Kinds of audit entries that only `control` may write."""
 SENT: Final = ("sent", "dead", "denied")

@@ -1,4 +1,4 @@
-"""PostgreSQL's newer indices, made while the previous release reads and writes (`bot.migrations.versions.r0005_indices`).
+"""PostgreSQL's newer indices, made while the previous release reads and writes (`bot.migrations.versions`).
 
 ``CREATE INDEX CONCURRENTLY`` runs in no transaction, so it is no part of a migration: whoever owns the tables makes what
 is missing after it. Until then answers are as right, and slower.
@@ -12,8 +12,10 @@ from sqlalchemy.engine import URL
 from bot.adapters.storage.authority import may_change_tables
 from bot.adapters.storage.engine import our_errors
 from bot.adapters.storage.rows import LockKind
-from bot.migrations.versions.r0005_indices import GONE, MADE
+from bot.migrations.versions import r0005_indices, r0006_retention
 
+MADE = {**r0005_indices.MADE, **r0006_retention.MADE}
+GONE = r0005_indices.GONE
 _VALID = sa.text(
     "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
     " WHERE c.relnamespace = current_schema()::text::regnamespace AND c.relname = ANY(:names)"

@@ -24,7 +24,7 @@ class SqlPlaces:
         self._link.upsert(installations, values_of(row), key=("id",), update=("account", "suspended"))
 
     def put_repository(self, row: Repository) -> None:
-        """The limit of a known one stays; a repository that moved belongs to its new installation."""
+        """What a known one is configured to stays; a repository that moved belongs to its new installation."""
         changing = ("installation_id", "full_name", "default_branch", "private")
         self._link.upsert(repositories, values_of(row), key=("id",), update=changing)
 
@@ -41,10 +41,15 @@ class SqlPlaces:
         )
         self._link.run(update.values(last_write_at=now))
 
-    def set_wip(self, repository_id: int, wip: int) -> None:
-        """At least one run at a time."""
+    def configure(self, repository_id: int, *, wip: int, retention_days: int) -> None:
+        """At least one run at a time, and at least a day."""
         if wip < 1:
             raise InternalError(
                 f"A limit of {wip} runs would stop repository {repository_id}: use a stop switch for that."
             )
-        self._link.run(sa.update(repositories).where(repositories.c.id == repository_id).values(wip=wip))
+        if retention_days < 1:
+            raise InternalError(
+                f"{retention_days} days would empty the records of repository {repository_id} at once; keep them a day at least."
+            )
+        update = sa.update(repositories).where(repositories.c.id == repository_id)
+        self._link.run(update.values(wip=wip, retention_days=retention_days))

@@ -15,6 +15,7 @@ from bot.adapters.storage.journal import SqlJournal
 from bot.adapters.storage.ledger_book import SqlLedgerBook
 from bot.adapters.storage.outbox import SqlOutbox
 from bot.adapters.storage.places import SqlPlaces
+from bot.adapters.storage.retention import SqlRetention
 from bot.adapters.storage.rows import Link
 from bot.adapters.storage.runs import SqlRuns
 from bot.adapters.storage.waits import SqlWaits
@@ -34,6 +35,7 @@ class SqlTransaction:
         self.ledger = SqlLedgerBook(link)
         self.journal = SqlJournal(link)
         self.places = SqlPlaces(link)
+        self.retention = SqlRetention(link)
         self.waits = SqlWaits(link)
         # A dict keeps the order in which they were wanted, and each once.
         self._nudges: dict[tuple[Nudge, str, str], None] = {}
