@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from itertools import groupby, islice
+from itertools import islice
 
 import pytest
 
 ESCAPES = "tests/security/test_sandbox_escapes"
 
-SLOW = ("tests/flows/", "tests/crash/", "tests/contract/", "tests/security/")
+SLOW = (("tests/flows/", "tests/crash/"), ("tests/contract/",), ("tests/security/",))
 """Rooms whose tests take longer than most, the slowest first."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each worker begins with its part of the slow files: what is left for the end, and is dealt out anew, is quick.
+    """Slow rooms come first, each at one worker: what is left for the end, and is dealt out anew, is quick.
 
-    pytest-xdist's `worksteal` gives each worker an equal part of the list, and takes from the ends of the longest.
+    Flows are many processes each; two at a time would leave neither the time that it waits for. pytest-xdist's `worksteal`
+    gives each worker an equal part of the list, and takes from the ends of the longest.
     """
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     parts: list[list[pytest.Item]] = [[] for _ in range(workers)]
-    dealt = 0
-    for room in SLOW:
-        slow = [one for one in items if one.nodeid.startswith(room)]
-        for _, file in groupby(slow, key=lambda one: one.nodeid.partition("::")[0]):
-            parts[dealt % workers].extend(file)
-            dealt += 1
-    quick = iter([one for one in items if not one.nodeid.startswith(SLOW)])
+    for number, rooms in enumerate(SLOW):
+        parts[number % workers] += [one for one in items if one.nodeid.startswith(rooms)]
+    quick = iter([one for one in items if not one.nodeid.startswith(sum(SLOW, ()))])
     for left, part in zip(range(workers, 0, -1), parts, strict=True):
         share = (len(items) - sum(map(len, parts[:-left]))) // left
         part.extend(islice(quick, max(share - len(part), 0)))

@@ -137,6 +137,8 @@ def _a_life(point: Callable[[str], None]) -> tuple[dict[str, Any], House]:
         house.github.merge(by="ana")
         house.pump()
         assert house.state == "done", house.story()
+        house.later(91 * 86_400)
+        assert {row.payload for row in house.rows()} == {b""}
         assert max(Counter(row.dedupe_key for row in house.rows()).values()) == 1
         assert [one.used_at > 0 for one in house.approvals()] == [True]
         return house.effects(), house

@@ -224,6 +224,8 @@ class House(HouseView):
         limits = functools.partial(Limits, **self._limits)
         patched: dict[str, Any] = {
             "CeleryQueue": lambda app: self.queue,
+            # It counts by the machine's clock, on which hours pass here in no time.
+            "SparingQueue": lambda app, queue: queue,
             "SystemClock": lambda: self.clock,
             "SqlStorage": FragileStorage,
             "Limits": lambda **more: limits(**{**more, **self._limits}),
@@ -425,7 +427,8 @@ class House(HouseView):
                 continue
             assert row.state == "confirmed", f"{row.kind} {row.dedupe_key} is {row.state}: {row.reason}{self.story()}"
             assert row.policy_ids, row
-            assert row.payload_sha256 == sha256_of(row.payload)
+            emptied = not row.payload and self.audit("emptied")
+            assert emptied or row.payload_sha256 == sha256_of(row.payload)
         dead = 0
         for one in self.deliveries():
             assert one.state in {"done", "ignored", "dead"}, f"{one.event}: {one.state} {one.reason}{self.story()}"
