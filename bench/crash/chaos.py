@@ -24,6 +24,7 @@ from bot.adapters.storage import SqlStorage
 from bot.bootstrap import SweptQueue
 from bot.domain.errors import ConductorError
 from bot.domain.jobs import JobKind
+from bot.domain.writes import OPEN_ROWS
 from bot.ports.storage import Transaction
 from bot.simulator.github.server import SimulatedGitHub
 from bot.simulator.model import SCRIPTED_MODEL
@@ -32,7 +33,6 @@ from bot.simulator.topology import Topology, TopologyName
 APP_ID: Final = 4_712
 POLL_S: Final = 0.03
 SAVED_S: Final = 1.0
-OPEN: Final = ("staged", "allowed", "sending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +294,7 @@ class Chaos:
 
 def _is_quiet(tx: Transaction) -> bool:
     now = int(time.time() * 1000)
-    if tx.deliveries.unsettled() or tx.outbox.recent(states=OPEN, limit=1) or tx.runs.due(now, 1):
+    if tx.deliveries.unsettled() or tx.outbox.recent(states=OPEN_ROWS, limit=1) or tx.runs.due(now, 1):
         return False
     due = (tx.jobs.get(job) for job, _ in tx.jobs.due(now + 60_000, 50))
     return all(job is None or job.kind == JobKind.RECOVERY for job in due)

@@ -82,17 +82,24 @@ class ArtifactFiles:
         return self._place(installation_id, sha256).is_file()
 
     def drop(self, installation_id: int, sha256: str) -> bool:
-        """Set aside before it is looked at: who puts it again meanwhile either is seen here, or finds none and writes it."""
+        """Set aside before it goes: who puts it again meanwhile either is seen here, or finds none and writes it.
+
+        What a death in between left aside is seen to by the next call.
+        """
         place = self._place(installation_id, sha256)
         aside = place.with_name(f".drop-{sha256}")
         try:
-            place.replace(aside)
+            if place.is_file():
+                if _is_fresh(place):
+                    return False
+                place.replace(aside)
+            if _is_fresh(aside):
+                aside.replace(place)
+                return False
+            aside.unlink()
         except FileNotFoundError:
+            # Never there, or another process is at it.
             return False
-        if time.time() - aside.stat().st_mtime < _FRESH_S:
-            aside.replace(place)
-            return False
-        aside.unlink()
         _sync_folder(place.parent)
         return True
 
@@ -139,6 +146,10 @@ class ArtifactFiles:
             self._make(folder.parent)
         folder.mkdir(mode=0o750, parents=folder == self._root, exist_ok=True)
         _sync_folder(folder.parent)
+
+
+def _is_fresh(file: Path) -> bool:
+    return time.time() - file.stat().st_mtime < _FRESH_S
 
 
 def _sync(file: BinaryIO) -> None:

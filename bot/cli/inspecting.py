@@ -13,6 +13,7 @@ import typer
 from bot.cli.opening import MANY, opened, run_of
 from bot.cli.showing import AsJson, as_json, cell, say, screen, table, when
 from bot.domain.errors import UserError
+from bot.domain.writes import OPEN_ROWS
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -36,7 +37,6 @@ RUN_COLUMNS: Final = (
     "started",
     "note",
 )
-OPEN_ROWS: Final = ("staged", "allowed", "sending")
 ROW_STATES: Final = (*OPEN_ROWS, "confirmed", "denied", "dead")
 PAGE: Final = 1_000
 DAY_MS: Final = 86_400_000

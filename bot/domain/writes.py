@@ -460,6 +460,8 @@ REQUIRED_KINDS = frozenset(
 )
 """Kinds whose death stops the run: without them people would not see what they are asked about."""
 
+OPEN_ROWS: Final = ("staged", "allowed", "sending")
+"""States of a row that has not come to its end."""
 ANSWER_KEYS: Final = ("reply:", "ack:", "stop:", "decline:")
 ANSWER_INSIDE: Final = ":comment:"
 """How the dedupe keys of rows begin, or what is in them, that answer somebody or ask somebody to act: they go first."""

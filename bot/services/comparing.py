@@ -16,7 +16,7 @@ from bot.domain.outcome import Done, Outcome, Snooze
 from bot.ports import records as r
 from bot.ports.github import GitHubBusy, GitHubReader, GitHubRefused, Place, PullState, SaidComment
 from bot.services.desk import Desk
-from bot.services.looking import CONFIG_PATH, GONE, in_force
+from bot.services.looking import GONE, asked_of
 
 log = structlog.get_logger()
 
@@ -131,9 +131,6 @@ class _Look:
 
     def _with_permission(self, said: SaidComment, *, is_pull: bool) -> dict[str, Any]:
         author, comment = said.comment.author, said.comment
-        level = self.reader.permission(self.place, author.login)
-        text = self.reader.file_at(self.place, CONFIG_PATH, self.reader.default_branch(self.place))
-        label, mode = in_force(text)
         return {
             "comment": comment.id,
             "number": said.number,
@@ -141,15 +138,7 @@ class _Look:
             "by": [str(author.id), author.login, author.kind],
             "body": comment.body,
             "at": comment.created_at,
-            "asked": {
-                "user_id": str(level.user.id),
-                "login": level.user.login,
-                "kind": level.user.kind,
-                "permission": level.permission,
-                "role_name": level.role_name,
-                "start_label": label,
-                "mode": mode,
-            },
+            "asked": asked_of(self.reader, self.place, author.login),
         }
 
     def _reviews(self, one: dict[str, Any]) -> list[dict[str, Any]]:

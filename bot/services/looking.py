@@ -46,25 +46,12 @@ class Looking:
         """Who sent a delivery, what they may do, and which start label and mode are in force."""
         place = self._place(job, int(job.payload["repository_id"]))
         try:
-            level = self.reader.permission(place, str(job.payload["login"]))
-            text = self.reader.file_at(place, CONFIG_PATH, self.reader.default_branch(place))
+            return Done(asked_of(self.reader, place, str(job.payload["login"])))
         except GitHubRefused as refused:
             raise UserError(
                 f"installation {place.installation_id} cannot read {place.full_name}: {refused.sentence}",
                 dict(refused.fields),
             ) from refused
-        label, mode = in_force(text)
-        return Done(
-            {
-                "user_id": str(level.user.id),
-                "login": level.user.login,
-                "kind": level.user.kind,
-                "permission": level.permission,
-                "role_name": level.role_name,
-                "start_label": label,
-                "mode": mode,
-            }
-        )
 
     def snapshot(self, job: r.Job) -> Outcome:
         """Base, configuration and issue, taken once (I13). What the repository cannot offer stops the run with a sentence."""
@@ -334,7 +321,22 @@ def _ends(text: str, limit: int = 4_000) -> str:
     return text[:start] + gap + text[start + len(gap) - limit :]
 
 
-def in_force(text: bytes | None) -> tuple[str, str]:
+def asked_of(reader: GitHubReader, place: Place, login: str) -> dict[str, Any]:
+    """Who somebody is and what they may do, and which start label and mode are in force: what `Asked.from_json` reads."""
+    level = reader.permission(place, login)
+    label, mode = _in_force(reader.file_at(place, CONFIG_PATH, reader.default_branch(place)))
+    return {
+        "user_id": str(level.user.id),
+        "login": level.user.login,
+        "kind": level.user.kind,
+        "permission": level.permission,
+        "role_name": level.role_name,
+        "start_label": label,
+        "mode": mode,
+    }
+
+
+def _in_force(text: bytes | None) -> tuple[str, str]:
     """Start label and mode; a configuration that cannot be read starts by the default ones and then says so on the run."""
     try:
         config = parse_config(None if text is None else text.decode("utf-8", "replace"))

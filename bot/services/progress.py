@@ -14,6 +14,7 @@ from bot.domain.errors import ConductorError, StaleFence, StorageBusy
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.money import micro_dollars
 from bot.domain.workflow import DONE, IN_REVIEW, PUBLISHING, QUEUED, Drafting, holds_slot
+from bot.domain.writes import OPEN_ROWS
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
@@ -33,7 +34,6 @@ from bot.wording import halts
 log = structlog.get_logger()
 
 WAIT_MS = 10_000
-UNENDED = frozenset({"staged", "allowed", "sending"})
 MAX_STEPS = 20
 """Edges taken in one transaction at most; more would mean two states that feed each other."""
 
@@ -337,7 +337,7 @@ class Progress:
             run = _strange(run, head)
             return replace(run, known={**run.known, "foreign_head": head})
         # A row that may have made it is looked up before it is sent, and then tells.
-        waits = any(row.kind.startswith("branch.") and row.state in UNENDED for row in tx.outbox.of_run(run.id))
+        waits = any(row.kind.startswith("branch.") and row.state in OPEN_ROWS for row in tx.outbox.of_run(run.id))
         return run if waits else halt(self.desk, tx, _strange(run, head), halts.ahead_by_commit(head), seen)
 
     def _merged(self, tx: Transaction, run: r.Run, seen: dict[str, object]) -> r.Run:

@@ -11,13 +11,13 @@ from typing import Final
 
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.outcome import Done, Outcome
+from bot.domain.writes import OPEN_ROWS
 from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.services.desk import DAY_MS, Desk, ask, is_over
 
 AT_ONCE: Final = 1_000
 """Deliveries or rows that one transaction looks at."""
-OPEN: Final = frozenset({"staged", "allowed", "sending"})
 
 
 def key_of(day: int) -> str:
@@ -63,7 +63,7 @@ class Retention:
             if dropped or emptied:
                 body = {"files": dropped, "rows": emptied}
                 tx.journal.audit(at=now, kind="emptied", subject=run.id, body=body)
-            waits = any(row.state in OPEN for row in tx.outbox.of_run(run.id))
+            waits = any(row.state in OPEN_ROWS for row in tx.outbox.of_run(run.id))
             tx.runs.save(replace(locked, wakes_at=now + DAY_MS if waits else 0))
 
     def sweep(self, _job: r.Job) -> Outcome:

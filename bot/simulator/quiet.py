@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from bot.domain.workflow import ENDS
+from bot.domain.writes import OPEN_ROWS
 from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.simulator.github.webhooks import Attempt
 
-OPEN: Final = ("staged", "allowed", "sending")
 MANY: Final = 10_000
 
 
@@ -29,8 +29,8 @@ def is_quiet(run: r.Run | None, tx: Transaction) -> bool:
     if tx.deliveries.unsettled():
         return False
     if run is None:
-        return not tx.outbox.recent(states=OPEN, limit=1)
-    others = (row for row in tx.outbox.recent(states=OPEN, limit=MANY) if row.run_id != run.id)
+        return not tx.outbox.recent(states=OPEN_ROWS, limit=1)
+    others = (row for row in tx.outbox.recent(states=OPEN_ROWS, limit=MANY) if row.run_id != run.id)
     stopped = bool(tx.journal.stopped(repository_id=run.repository_id, run_id=None))
     return (stopped or not any(others)) and _rows_done(tx, run) and not _busy(tx, run)
 
@@ -54,7 +54,7 @@ def has_lost(attempts: Iterable[Attempt]) -> bool:
 def _rows_done(tx: Transaction, run: r.Run) -> bool:
     """Every row of the run has come to its end; rows of dry runs end at ``allowed``, rows behind a stop wait with it."""
     held = run.mode == "dry-run" or bool(tx.journal.stopped(repository_id=run.repository_id, run_id=None))
-    open_states = {"staged", "sending"} if held else set(OPEN)
+    open_states = {"staged", "sending"} if held else set(OPEN_ROWS)
     return all(row.state not in open_states for row in tx.outbox.of_run(run.id))
 
 

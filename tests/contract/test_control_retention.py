@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -210,3 +211,16 @@ def test_dropping_takes_what_is_there_and_old(tmp_path: Path) -> None:
     os.utime(store.path(1, name), (1, 1))
     store.put(1, b"data")
     assert not store.drop(1, name)
+
+
+@pytest.mark.parametrize(("age_s", "goes"), [(7_200, True), (60, False)])
+def test_what_a_death_left_aside_is_seen_to_by_the_next_call(tmp_path: Path, age_s: int, goes: bool) -> None:
+    store = ArtifactFiles(tmp_path)
+    name = store.put(1, b"data")
+    place = store.path(1, name)
+    aside = place.with_name(f".drop-{name}")
+    place.replace(aside)
+    os.utime(aside, (time.time() - age_s,) * 2)
+    assert store.drop(1, name) is goes
+    assert store.has(1, name) is not goes
+    assert not aside.exists()

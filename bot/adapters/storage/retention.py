@@ -6,11 +6,10 @@ import sqlalchemy as sa
 
 from bot.adapters.storage.rows import Link
 from bot.adapters.tables import ENDED, artifacts, deliveries, outbox, repositories, runs, tool_calls
+from bot.domain.repo_config import RepoConfig
 from bot.domain.workflow import ENDS
 
 DAY_MS = 86_400_000
-DEFAULT_DAYS = 90
-"""`bot.domain.repo_config.RepoConfig.retention_days`, where nothing is configured."""
 REPEATED_DAYS = 3
 """For so long GitHub may send a delivery again, and a dead one needs its body then."""
 _AT_END = ("done", "ignored", "dead")
@@ -87,4 +86,4 @@ class SqlRetention:
 def _days_of(repository_id: sa.Column[int] | sa.Column[int | None]) -> sa.ColumnElement[int]:
     """Of the repository, or the default where none is known."""
     days = sa.select(repositories.c.retention_days).where(repositories.c.id == repository_id)
-    return sa.func.coalesce(days.scalar_subquery(), DEFAULT_DAYS)
+    return sa.func.coalesce(days.scalar_subquery(), RepoConfig().retention_days)
