@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -14,9 +15,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from bot.adapters.storage import SqlStorage, migrate
+from bot.adapters.storage import SqlStorage, engine, migrate
 from bot.adapters.storage.migrating import newest
-from bot.domain.errors import InternalError, StaleFence
+from bot.domain.errors import InternalError, StaleFence, StorageBusy
 from bot.domain.workflow import SOFTWARE
 from bot.ports import records as r
 from tests.contract.databases import (
@@ -32,6 +33,7 @@ from tests.contract.databases import (
     fresh_url,
     furnished,
     job,
+    plain,
     run,
     write,
 )
@@ -210,3 +212,55 @@ def test_what_waits_is_pulled_in_by_whose_it_is(kind: str, tmp_path: Path) -> No
         assert [one for one, _ in tx.jobs.due(NOW, 9)] == ["J1"]
     for storage in (control, github, owner):
         storage.close()
+
+
+def _cut_all(url: str) -> None:
+    """End every connection to the database, as a restart of its server does."""
+    with psycopg.connect(plain(url), autocommit=True) as link:
+        link.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_who_comes_back_after_a_rest_does_not_notice_that_the_server_was_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_url("postgres", tmp_path)
+    storage = furnished(url)
+    monkeypatch.setattr(engine, "ASKED_AFTER_S", 0.0)
+    with storage.read() as tx:
+        assert tx.places.repository(REPOSITORY) is not None
+    _cut_all(url)
+    with storage.begin() as tx:
+        tx.runs.add(run())
+    with storage.read() as tx:
+        assert tx.runs.get(run().id) is not None
+    storage.close()
+
+
+def test_who_is_at_work_then_is_told_once_to_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = fresh_url("postgres", tmp_path)
+    storage = furnished(url)
+    monkeypatch.setattr(engine, "ASKED_AFTER_S", 3_600.0)
+    _two_at_once(storage)
+    _cut_all(url)
+    with pytest.raises(StorageBusy, match="try again"), storage.begin() as tx:
+        tx.runs.add(run())
+    # None of the other connections that rest is handed out any more.
+    _two_at_once(storage)
+    with storage.begin() as tx:
+        tx.runs.add(run())
+    with storage.read() as tx:
+        assert tx.runs.get(run().id) is not None
+    storage.close()
+
+
+def _two_at_once(storage: SqlStorage) -> None:
+    with storage.begin() as one, ThreadPoolExecutor(1) as other:
+        assert one.places.repository(REPOSITORY) is not None
+        other.submit(_ask, storage).result()
+
+
+def _ask(storage: SqlStorage) -> None:
+    with storage.begin() as tx:
+        assert tx.places.repository(REPOSITORY) is not None

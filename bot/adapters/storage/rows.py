@@ -27,6 +27,13 @@ class LockKind(IntEnum):
     EDGES = 0x4306
 
 
+_NUMBER = sa.bindparam("number", type_=sa.BigInteger)
+_LOCK = {
+    True: sa.select(sa.func.pg_advisory_xact_lock_shared(_NUMBER)),
+    False: sa.select(sa.func.pg_advisory_xact_lock(_NUMBER)),
+}
+
+
 _names: dict[type[Any], tuple[str, ...]] = {}
 
 
@@ -168,9 +175,8 @@ class Link:
             return
         if not 0 <= number < 1 << 48:
             raise InternalError(f"{number} is no id that can be locked: ids are positive and below 2^48.")
-        call = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
         self.forget()
-        self.run(sa.select(call(sa.cast(sa.literal((int(kind) << 48) + number), sa.BigInteger))))
+        self.run(_LOCK[shared], {"number": (int(kind) << 48) + number})
 
     def lock_row(self, table: sa.Table, key: Any) -> None:
         """Hold the row with that ``id`` until the transaction ends (PostgreSQL)."""
