@@ -126,8 +126,9 @@ class GitHubAppWriter:
     def _still_ours(self, row: OutboxWrite) -> None:
         """Just before each request: a process that was halted for longer than its lease must not send what another one has.
 
-        GitHub knows no fences, so the time is what keeps the two apart.
+        GitHub knows no fences, so the time is what keeps the two apart. The token comes first: to get one takes time, too.
         """
+        self._client.token(row.place, PERMISSIONS[row.kind])
         if row.until and self._client.now() >= row.until:
             raise StaleFence(
                 f"The lease on outbox row {row.row_id} ran out before it was sent; nothing more of it is sent from here.",

@@ -16,7 +16,6 @@ from bot.cli.leaving import Ending, bound, cut_off, until_signal
 from bot.ports.queue import Nudge
 from bot.redaction import Redactor
 from bot.settings import Process, Settings
-from bot.web.app import make_app, serve
 from workers.app import Worker
 
 log = structlog.get_logger()
@@ -40,6 +39,8 @@ def run(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> Non
 
 
 def _up(parts: Parts, host: str, port: int) -> None:
+    from bot.web.app import make_app, serve
+
     sys.stderr.write(
         "conductor up: one process holds the webhook secret, the App's key and the model's key; sandboxes see none of them.\n"
     )
@@ -71,6 +72,9 @@ def _up(parts: Parts, host: str, port: int) -> None:
 
 
 def _web(parts: Parts, host: str, port: int) -> None:
+    # Here, because no worker should start more slowly for a web server that it does not run.
+    from bot.web.app import make_app, serve
+
     ended = Ending()
     bound(ended, parts, lambda: None)
     serve(make_app(parts), host, port, listening=partial(_listening, parts), ending=ended.set)

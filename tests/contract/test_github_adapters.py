@@ -9,6 +9,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from bot.adapters.github_writer import PERMISSIONS, GitHubAppWriter
 from bot.adapters.system_clock import SystemClock
 from bot.adapters.webhook_payloads import milliseconds
 from bot.domain import writes as w
-from bot.domain.errors import InternalError, SettingsError
+from bot.domain.errors import InternalError, SettingsError, StaleFence
 from bot.domain.events import Actor
 from bot.domain.subject import canonical
 from bot.domain.work import Change, Patch
@@ -954,3 +955,39 @@ def test_the_token_is_in_no_argument_url_or_file(
         for where, _, names in os.walk(tmp_path):
             for name in names:
                 assert one.encode() not in (Path(where) / name).read_bytes()
+
+
+class Slow:
+    """A clock, and a GitHub that takes a minute to mint a token. ``sent``: the requests that came after."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000_000
+        self.sent: list[str] = []
+
+    def now(self) -> int:
+        return self.time
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/access_tokens"):
+            self.time += 60_000
+            return httpx.Response(201, json={"token": "ghs_x", "expires_at": "2100-01-01T00:00:00Z"})
+        self.sent.append(request.url.path)
+        return httpx.Response(201, json={"id": 1, "data": {}})
+
+
+@pytest.mark.parametrize("write", [w.CommentCreate(NAME, 7, text("hello")), w.PullReady(NAME, 8, "a" * 40, "PR_x")])
+@pytest.mark.parametrize(("left_ms", "goes"), [(60_000, False), (60_001, True)])
+def test_nothing_is_sent_when_the_lease_ran_out_while_the_token_was_minted(
+    key: str, desk: Desk, write: w.Write, left_ms: int, goes: bool
+) -> None:
+    slow = Slow()
+    transport = httpx.MockTransport(slow.handle)
+    client = GitHubClient(
+        app_id=77, private_key=key, base_url="https://api.github.com", clock=slow, transport=transport
+    )
+    writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit)
+    approved = yes(PLACE, write, until=slow.time + left_ms)
+    with nullcontext() if goes else pytest.raises(StaleFence, match="nothing more of it is sent"):
+        writer.send(approved, retry=False)
+    assert len(slow.sent) == goes
+    client.close()
