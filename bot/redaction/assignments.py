@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bot.redaction.placeholders import looks_drawn
+from bot.redaction.placeholders import looks_drawn, looks_issued
 from bot.redaction.rules import Found, Places, line_of, starts_of
 from bot.redaction.values import Name, is_secret_value
 
@@ -25,9 +25,11 @@ ASSIGNED_WORDS: Final = (
     "_key", "-key", ".key", 'key"', "key'", "key=", "key:", "key =", "connectionstring", "connection_string", "webhook_url", "webhookurl",
     *(f"pass{end}" for end in _PASS_ENDS), *(f"pw{end}" for end in ('"', "'", "=", ":", " =")),
     *(f"psw{end}" for end in _PASS_ENDS),
-    *(f"auth{end}" for end in ('"', "'", "=", ":", " =")), "_auth", 'salt"', "salt'", "salt=", "salt =", "salt:", "_salt",
+    *(f"auth{end}" for end in ('"', "'", "=", ":", " =")), "_auth", "auth>", "auth[", "salt>", "nonce>", 'salt"', "salt'", "salt=", "salt =", "salt:", "_salt",
     *(f"psk{end}" for end in ('"', "'", "=", ":", " =")), "_psk", "requirepass", "stapsk", "pepper", "pass encoding", "masterauth", "securestring", "userpass", "dbpass", "mypass", "apitoken",
-    "senha", "contrasena", "motdepasse", "mot_de_passe", "kennwort", "wachtwoord", "nonce =", "nonce=", 'nonce"', "nonce'", "iv =", 'iv"', "iv'", "ivs =", "vector =", "vectorbytes =", "_iv",
+    *(f"pass{digit}" for digit in range(1, 4)), *(f"{word}{end}" for word in ("cred", "creds", "mdp", "clave") for end in ('"', "'", "=", ":", " =")), *(f"_pat{end}" for end in ('"', "=", ":", " =")),
+    "passwrd", "pswd", "psswrd", "contrasenia", "parola", "haslo", "heslo", "sifre", "lozinka", "jelszo", "salasana", "adgangskode", "losenord", "nonce:",
+    "senha", "contrasena", "motdepasse", "mot_de_passe", "kennwort", "wachtwoord", "nonce =", "nonce=", 'nonce"', "nonce'", "keybytes", "key_bytes", "ivbytes", "iv_bytes", "iv =", 'iv"', "iv'", "ivs =", "vector =", "vectorbytes =", "_iv",
 )  # fmt: skip
 
 _TEXT: Final = r"\"(?:[^\"\\\r\n]|\\.){1,512}\"|'(?:[^'\\\r\n]|\\.){1,512}'|`[^`\r\n]{1,512}`"
@@ -36,13 +38,13 @@ _WORD_SET: Final = frozenset(ASSIGNED_WORDS)
 _AFTER_NAME: Final = re.compile(
     r"(?P<name>[A-Za-z0-9_.$-]{0,60})"
     r"(?:"
-    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}(?:android:)?[\"']?(?i:default[_-]?)?[vV]alue[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'][ \t]{0,4}[:=]?[ \t]{0,4}\{[^{}]{0,200}?\b(?:default|value)[\"']?[ \t]{0,8}[:=][ \t]{0,8}(?=[\"']))"
-    r"|(?P<closed>\\?(?:[\"'`]|\*\*|\(\))?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?[ \t]{0,20}"
+    r"(?P<pair>[\"'`]?[ \t]{0,4}[,;]?\s{1,40}(?:android:)?[\"']?(?i:default[_-]?)?(?:[vV]alue|content)[\"']?[ \t]{0,8}[:=][ \t]{0,8}|[\"'],[^()]{0,120}?\bdefault[ \t]{0,4}=[ \t]{0,4}(?=[\"'])|[\"'][ \t]{0,4}[:=]?[ \t]{0,4}\{[^{}]{0,200}?\b(?:default|value)[\"']?[ \t]{0,8}[:=][ \t]{0,8}(?=[\"']))"
+    r"|(?P<closed>\\?(?:[\"'`]|\*\*|\(\))?[\])}]{0,2}[?!]?)(?:\[\d{0,6}\])?(?:[ \t]{0,4}\{[ \t]{0,4}get;[^{}\r\n]{0,60}\})?[ \t]{0,20}"
     r"(?:"
-    r"(?:(?::[ \t]{0,4}(?:Optional\[)?[A-Za-z_][\w.\[\]<>|&* ?]{0,40}?|(?:string|String|std::string|char|text|(?:n?var)?char2?(?:\(\d+\))?|const char ?\*|byte)[ \t*]{0,4}(?:\[\w*\])?)[ \t]{0,8})?"
-    r"(?P<sign>=>|:=|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::?|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`]))(?:[ \t]{0,40}|(?<= [=:])[ \t]{0,4}\r?\n[ \t]{1,80}(?=[\"']|[A-Za-z.]{1,40}\([\"']))(?!\n)"
+    r"(?:(?::[ \t]{0,4}(?:Optional\[)?[A-Za-z_][\w.\[\]<>|&* ?]{0,40}?|(?:string|String|std::string|char|text|(?:n?var)?char2?(?:\(\d+\))?|const char ?\*|byte)[ \t*]{0,4}(?:\[\w*\])?|[aA]s[ \t]\w{1,20})[ \t]{0,8})?"
+    r"(?P<sign>=>|:=|:(?:\*\*|__|</(?:b|strong|em)>)|(?<=[\"'][ \t])to(?=[ \t]{1,4}[\"'])|\?\?=|\?=|\|\|=|={1,3}|!==?|->|<-|::(?![A-Za-z_])|:(?!:)|(?:\|\||\?\?)(?=[ \t]{0,4}[\"'`]))(?:[ \t]{0,40}|(?<= [=:])[ \t]{0,4}\r?\n[ \t]{1,80}(?=[\"']|[A-Za-z.]{1,40}\([\"']))(?![=\r\n]|\Z)"
     r"|(?P<tag>(?:[ \t][^<>\r\n]{1,80})?>)(?=[^<>\r\n]{1,512}</)"
-    r"|(?P<weak>,\s{0,20}|[ \t]{0,2}\([ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val|toBe|toEqual|toStrictEqual|isEqualTo|thenReturn|willReturn|to\.(?:equal|eql))\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
+    r"|(?P<weak>,\s{0,20}|[ \t]{0,2}[({][ \t]{0,4}|(?<![\"'`])[ \t]{1,20}|\.(?:equals(?:IgnoreCase)?|sendKeys|send_keys|type|typeText|fill|setValue|val|toBe|toEqual|toStrictEqual|isEqualTo|thenReturn|willReturn|to\.(?:equal|eql))\([ \t]{0,4}|(?<![\"'`])[ \t]{1,4}(?:is|as|to|of|by|IS|AS|TO|BY)[ \t:]{1,4})(?=[\"'`@])"
     r")"
     r")"
 )
@@ -52,44 +54,62 @@ _CALLS: Final = (
 )
 _BEFORE_VALUE: Final = re.compile(
     r"(?:" + _CALLS + r"|"
-    r"(?:[\w.]{0,40}(?i:getenv|environ\.get|env|environ|getproperty|getordefault|config|fetch|get)\([ \t]{0,4}[\"'][\w.:-]{1,80}[\"'],[ \t]{0,8})|"
+    r"(?:[\w.]{0,40}(?i:getenv|environ\.get|env|environ|getproperty|getordefault|config|fetch|get)\([ \t]{0,4}[\"'][\w.:-]{1,80}[\"'],[ \t]{0,8}(?:default[ \t]?=[ \t]?)?)|"
+    r"[Ff]ield\([ \t]{0,4}(?:default[ \t]?=[ \t]?)?|(?:\w{1,30}::)?\w{0,30}(?:String|Secret)\w{0,10}::(?:from|new)\([ \t]{0,4}|\(\s{0,40}(?=(?:\"[^\"\r\n]*\"|'[^'\r\n]*')\s{0,40}\))|"
     r"(?:(?![\"'])[\w.\[\]\"'()$>-]{1,80}(?:[ \t]{0,4}|\r?\n[ \t]{1,80})(?:\|\||\?\?|\?:|\bor\b)[ \t]{0,4}))?"
     r"(?:[bBfFuUrRLN@]{1,2}(?=[\"'])|\$(?=\"))?"
 )
 _QUOTED: Final = re.compile(_TEXT)
 _TRIPLE: Final = re.compile(r"\"\"\"([^\"\r\n]{1,512})\"\"\"|'''([^'\r\n]{1,512})'''")
 _ESCAPED_QUOTE: Final = re.compile(r"\\\"([^\"\\\r\n]{1,512})\\\"|\\'([^'\\\r\n]{1,512})\\'")
-_BARE: Final = re.compile(r"\S{1,512}")
+# An application's password is shown in four groups of four letters.
+_BARE: Final = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}(?=[ \t]*\r?$)|\S{1,512}", re.MULTILINE)
 _NAMED: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-$")
 _LINE_BEGINS: Final = re.compile(
     r"[ \t]*(?:[-*+#;>|][ \t]*|//[ \t]*)*(?:(?:export|set|setx|SET|ENV|ARG|env|declare -x|local|readonly|[Uu]sing|\d+[.:)])[ \t]+)?(?:\$env:|env\.)?[\"'`]?(?:[A-Za-z][A-Za-z0-9_./-]*(?:[ \t]{1,2}[A-Za-z]+){0,2}[ \t]{1,2})?[\"'`]?"
 )
 _INLINE: Final = re.compile(
-    r"[\s\"'`;&|(](?:--?(?:[a-zA-Z]\s?)?[A-Za-z_-]*|-D[\w.]*|-e\s|/[pP]:|export\s|env\s|&&\s|set\s|ENV\s|ARG\s)?[A-Za-z0-9_.-]*\Z"
+    r"[\s\"'`;&|(?](?:--?(?:[a-zA-Z]\s?)?[A-Za-z_-]*|-D[\w.]*|-e\s|/[pP]:|export\s|env\s|&&\s|set\s|ENV\s|ARG\s)?[A-Za-z0-9_.-]*\Z"
 )
-_SPLIT: Final = re.compile(r"[\"'`;,&|)\]}>]|\\[nrt\"']")
+_SPLIT: Final = re.compile(r"[\"'`;,&|)\]}>]|\\[nrt\"']|\?(?=\w{1,40}=)")
 _OPENS: Final = ('"', "'", "`", "\\n")
 _QUOTES: Final = ('"', "'", "`")
 _PARTED: Final = re.compile(r"\w[._]\w")
 _CLOSES: Final = re.compile(r"[ \t]*(?:[\"'`]|\\[nr\"'])")
 _QUOTE_LAST: Final = re.compile(r"[\"'`][)\]},;.:`]{0,8}$")
+# One of two values, by a condition: a drawn one is a value wherever it stands in that.
+_CHOSEN: Final = re.compile(
+    r"(?=[^\"'\r\n]{0,120}(?:\?|\b(?:if|unless|or|and)\b|\|\|))[^\"'\r\n]{1,120}(?:\r?\n[ \t]{1,40}|(?<=[\s:]))[\"']([^\"'\s]{24,512})[\"']"
+)
+_GOES_ON: Final = re.compile(r"[\"'`][ \t]{0,4}(?:\+|\.[ \t]?\$|\.\.)[ \t]?(?![\"'`])")
 _OPENING: Final = re.compile(r"[(\[{][ \t]{0,4}[\"'`]@?\Z")
 # What is asked of a thing or done to it, behind its name.
 _ASKED: Final = re.compile(
     r"\.(?:equals(?:IgnoreCase)?|contentEquals|compareTo|eq|is|toEqual|toBe|value|set|setValue|set_value|setText|sendKeys|send_keys|fill|type|append|put)$"
 )
+# What is compared with, or put under, a name that is no text; and maps of one pair after the other.
+_COMPARES: Final = re.compile(
+    r"(?:(?i:assert)[\w.]{0,24}|(?:put|setProperty|set|add))\([ \t]{0,4}[\w.$>()\[\]\"'-]{0,30}\Z"
+)
+_MAPPED: Final = re.compile(r"(?:Map\.of|mapOf|MapOf|newMap|Map\.create)\([^()\r\n]{0,140}[\"']\Z")
+_MAPS: Final = 160
 _PUTS: Final = re.compile(
-    r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}[\"'`]@?\Z"
+    r"(?i)(?:define|put|set\w{0,20}|append|add\w{0,20}|param|fill|insert|store|with\w{0,20})\([ \t]{0,4}(?:[\"'`]@?)?\Z"
 )
 _SETTER: Final = re.compile(
-    r"(?:^|[.$])(?:set|with|Set|With)[A-Z_]\w*$|[\w)]\.(?:password|passwd|pwd|passphrase)$|^\.(?:password|passwd|pwd|passphrase)$"
+    r"^(?:store|key|keystore|truststore)Password$|(?:^|[.$])(?:set|with|enter|type|fill|confirm|Set|With|Enter|Type|Fill|Confirm)[A-Z_]\w*$|[\w)]\.(?:password|passwd|pwd|passphrase)$|^\.(?:password|passwd|pwd|passphrase)$"
 )
 _TRIES: Final = re.compile(
     r"(?:[\w.$]*[.$])?(?:check|is|has|verify|validate|test|match|matches|compare|try|valid|authenticate)_?([Pp]\w{2,40})"
 )
+# A call that is given the name of a secret and gives the secret back.
+_GETS: Final = re.compile(
+    r"(?:[\w$]*[.$])*(?:get|fetch|load|find|read|lookup|retrieve|resolve|query|obtain)(?:_|[A-Z])"
+)
 # Calls that take a key: what is only called a key is one near them.
 _CIPHERS: Final = re.compile(
     r"Cipher|cipher\(|SecretKeySpec|IvParameterSpec|(?:createHmac|Hmac|hmac\.new|AES\.new|AES\.encrypt|AES\.decrypt|openssl_encrypt|openssl_decrypt|[Jj]wt\w{0,12}\.(?:encode|decode|sign|verify|parse|create)|Rijndael|Fernet|encrypt|decrypt)\("
+    r"|(?:Aes|AES|DES|TripleDES|Rijndael|RijndaelManaged|AesManaged|AesCryptoServiceProvider)(?:\.Create)?\(|CryptoStream|ICryptoTransform|Create(?:En|De)cryptor\(|CryptoJS\.|SymmetricAlgorithm|CCCrypt\("
 )
 # A session's options, where any text will do for a secret.
 _SESSIONS: Final = re.compile(r"saveUninitialized|\bresave\b|[Cc]ookie-?[Ss]ession|express-session")
@@ -97,7 +117,7 @@ _PLACE_NEAR: Final = 600
 _AHEAD: Final = 20_000
 # A setting of a domain-specific language: `set :password, "…"`; a macro.
 _DECLARES: Final = re.compile(
-    r"(?:^|\s)(?:set|default|config|option)[ \t]{1,8}:\Z|#[ \t]{0,4}define[ \t]{1,8}\Z|[\"']String[\"'],[ \t]{0,4}[\"']\Z"
+    r"(?:^|\s)(?:set|default|config|option)[ \t]{1,8}:\Z|flag\.(?:String|StringVar|StringP|StringVarP)\((?:&[\w.]{1,40},[ \t]?)?[\"']\Z|set\([ \t]?[\"'][\w.-]{1,30}[\"'],[ \t]?[\"']\Z|#[ \t]{0,4}define[ \t]{1,8}\Z|[\"']String[\"'],[ \t]{0,4}[\"']\Z"
 )
 _COMMENT: Final = re.compile(r"[ \t]*(?:#.*|//.*|<!--.*|--.*)?\r?")
 _CODE_LINES: Final = re.compile(
@@ -153,8 +173,9 @@ def assignments(text: str, places: Places) -> Iterator[Found]:
         while begin > max(0, start - 60) and text[begin - 1] in _NAMED:
             begin -= 1
         called = _ASKED.sub("", text[begin : match.end("name")])
-        name = Name.of(called) or (_tried(called) if (match["weak"] or "").lstrip().startswith("(") else None)
-        if name is None:
+        handed = (match["weak"] or "").lstrip().startswith("(")
+        name = Name.of(called) or (_tried(called) if handed else None)
+        if name is None or (handed and _GETS.match(called) is not None):
             continue
         value = _value(text, begin, match)
         if value is None:
@@ -207,28 +228,42 @@ def _value(text: str, begin: int, match: re.Match[str]) -> _Value | None:
         return _Value(at, text.index("<", at), quoted=True, weak=False)
     literal = _literal(text, at)
     if literal is not None:
+        if _is_beginning(text, literal[1]):
+            return None
         if match["weak"] and match["weak"].startswith(",") and not _is_pair(text, begin, match, literal[1]):
             return None
         puts = bool(match["weak"]) and (
             _PUTS.search(text, max(0, begin - 40), begin) is not None
             or _SETTER.search(text[begin : match.end("name")]) is not None
-            or _DECLARES.search(text, max(0, begin - 20), begin) is not None
+            or _DECLARES.search(text, max(0, begin - _BEFORE), begin) is not None
         )
         return _Value(*literal, quoted=True, weak=bool(match["weak"]) and not puts)
     if match["weak"]:
         return None
+    chosen = _CHOSEN.match(text, at)
+    if chosen is not None and looks_issued(chosen[1]):
+        return _Value(*chosen.span(1), quoted=True, weak=False)
     return _bare(text, begin, match)
+
+
+def _is_beginning(text: str, end: int) -> bool:
+    """Whether a literal is what a longer text begins with: ``"Integration_" + id``."""
+    return not text[end - 1].isalnum() and _GOES_ON.match(text, end, end + 12) is not None
 
 
 def _is_pair(text: str, begin: int, match: re.Match[str], end: int) -> bool:
     """Whether name and value, with a comma between, are all that stands in the brackets: ``put("password", "…")``."""
-    if _DECLARES.search(text, max(0, begin - 20), begin) is not None:
+    if _DECLARES.search(text, max(0, begin - _BEFORE), begin) is not None:
         return True
-    return (
-        bool(match["closed"])
-        and _OPENING.search(text, max(0, begin - 12), begin) is not None
-        and text[end + 1 : end + 2] in {")", "]", "}"}
-    )
+    closing = text[end + 1 : end + 2] in {")", "]", "}"}
+    if closing and (
+        _COMPARES.search(text, max(0, begin - _BEFORE), begin) is not None
+        or (text[begin - 1 : begin] == "{" and not match["closed"])
+    ):
+        return True
+    if bool(match["closed"]) and _MAPPED.search(text, max(0, begin - _MAPS), begin) is not None:
+        return True
+    return bool(match["closed"]) and _OPENING.search(text, max(0, begin - 12), begin) is not None and closing
 
 
 def _literal(text: str, at: int) -> tuple[int, int] | None:
@@ -254,8 +289,13 @@ def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
     bare = _BARE.match(text, at)
     if bare is None:
         return None
+    if match["pair"]:
+        return _listed(text, begin, match, bare)
+    if "get;" in match[0]:
+        return None
     low, high = line_of(text, begin)
     value, sign = bare[0], match["sign"] or ""
+    sign = ":" if sign.startswith((":*", ":_", ":<")) else sign
     tight = sign == "=" and match.end("sign") == at and text[match.start("sign") - 1] not in " \t"
     whole = (
         _LINE_BEGINS.fullmatch(text, low, begin) is not None
@@ -283,6 +323,20 @@ def _bare(text: str, begin: int, match: re.Match[str]) -> _Value | None:
     parted = alone and _PARTED.search(name) is not None
     sure = whole or (tight and (name.isupper() or parted)) or (parted and name.isupper())
     return _Value(at, at + len(value), quoted=False, weak=not sure)
+
+
+def _listed(text: str, begin: int, match: re.Match[str], bare: re.Match[str]) -> _Value | None:
+    """The value of a list's entry that is a line of its own: ``- name: DB_PASSWORD`` and below it ``value: …``."""
+    value, at = bare[0], bare.start()
+    if (
+        "\n" not in match["pair"]
+        or not match["pair"].rstrip().endswith(":")
+        or value.startswith((*_QUOTES, "&", "*", "!", "@", "(", "[", "{", "|", "<", ">"))
+        or _COMMENT.fullmatch(text, bare.end(), line_of(text, at)[1]) is None
+        or _is_code(text, begin, at, value, tight=False, told=True)
+    ):
+        return None
+    return _Value(at, bare.end(), quoted=False, weak=False)
 
 
 def _embedded(text: str, low: int, begin: int, end: int, high: int) -> bool:

@@ -16,7 +16,7 @@ def vocabulary(words: str) -> frozenset[str]:
 
 _REFERENCE: Final = re.compile(
     r"<[^<>]*>|&lt;.*&gt;|\$\{[^{}]*\}|\$\([^()]*\)|\$[A-Za-z_]\w*(?:(?:->|\.|\[)[\w'\"\].>-]*)?|\{\{.*\}\}|\{[A-Za-z_0-9]?[\w.]*\}"
-    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%~\w{1,8}|%[-+0-9.]{0,5}[a-zA-Z]|\[[^\[\]]*\]|\([A-Za-z_ -]*\)|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|![A-Za-z]+( .*)?|&[A-Z][\w-]+",
+    r"|%\([^()]*\)[sd]|%[A-Za-z_]\w*%|%~\w{1,8}|%[-+0-9.]{0,5}[a-zA-Z]|\[{1,2}[^\[\]]*\]{1,2}|\([A-Za-z_ -]*\)|@[\w.]+@|#[\w.]+#|__[A-Za-z_]+__|:[a-z_]+|![A-Za-z]+( .*)?|&[A-Z][\w-]+",
     re.DOTALL,
 )
 _TEMPLATE: Final = re.compile(
@@ -44,6 +44,9 @@ _PLAIN_WORDS: Final = frozenset(
     }
 )  # fmt: skip
 _LONG: Final = 20
+_LONGEST_TEMPLATE: Final = 40
+_SIGNS: Final = frozenset("!@#$%^&*(=+)")
+_LEAST_SIGNS: Final = 5
 _RUN: Final = re.compile(r"([^0])\1{5,}|0{9,}", re.DOTALL)
 _SEQUENCES: Final = ("abcdefghijkl", "0123456789abcdef0123456789abcdef", "12345678901234", "qwertyuiopas")
 
@@ -67,9 +70,19 @@ def is_placeholder(value: str) -> bool:
         or lower in _PLAIN_WORDS
         or _REFERENCE.fullmatch(stripped) is not None
         or _CODE.match(value) is not None
-        or _TEMPLATE.search(value) is not None
+        or (_TEMPLATE.search(value) is not None and not _is_drawn_with_signs(value))
         or _is_worded(stripped)
         or any(sequence in lower for sequence in _SEQUENCES)
+    )
+
+
+def _is_drawn_with_signs(value: str) -> bool:
+    """Whether a long text was drawn from letters, digits and signs, as web frameworks draw keys: ``%s`` in it is by chance."""
+    return (
+        len(value) >= _LONGEST_TEMPLATE
+        and not any(char.isspace() for char in value)
+        and len(_SIGNS.intersection(value)) >= _LEAST_SIGNS
+        and looks_random(value, least_length=_LONGEST_TEMPLATE, least_bits=4.2)
     )
 
 

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,10 +20,12 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 from bot.redaction.assignments import ASSIGNED_KINDS, ASSIGNED_WORDS, assignments
 from bot.redaction.contexts import CONTEXT_RULES, PRIVATE_KEY, PRIVATE_KEY_WORD, private_keys
 from bot.redaction.files import FILE_KINDS, FILE_WORDS, file_secrets
+from bot.redaction.logins import LOGIN_RULES
+from bot.redaction.repeats import repeats
 from bot.redaction.rules import Found, Rule, WordIndex
 from bot.redaction.tables import TABLE_WORDS, table_secrets
 from bot.redaction.vendors import VENDOR_RULES
-from bot.redaction.views import SHORTEST_BASE64, View, views_of
+from bot.redaction.views import SHORTEST_BASE64, View, bytes_of, views_of
 
 SHORTEST_HELD: Final = 4
 """Characters of the shortest value that can be held: anything shorter would be found in every text."""
@@ -42,7 +45,8 @@ MOST_KEPT: Final = 10_000
 
 _KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
-_RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES)) | {
+_OF_A_RUN: Final = re.compile(rf"[0-9a-f]{{{TAG_DIGITS}}}")
+_RULE_KINDS: Final = frozenset(rule.kind for rule in (*VENDOR_RULES, *CONTEXT_RULES, *LOGIN_RULES)) | {
     PRIVATE_KEY,
     *ASSIGNED_KINDS,
     *FILE_KINDS,
@@ -53,16 +57,16 @@ _INDEX: Final = WordIndex(
         *ASSIGNED_WORDS,
         *FILE_WORDS,
         *TABLE_WORDS,
-        *(word for rule in (*VENDOR_RULES, *CONTEXT_RULES) for word in rule.words),
+        *(word for rule in (*VENDOR_RULES, *CONTEXT_RULES, *LOGIN_RULES) for word in rule.words),
     )
 )
 # Lower is surer: what Conductor holds, then formats, then places.
-_HELD, _PEM, _VENDOR, _CONTEXT, _FILE, _ASSIGNED = range(6)
+_HELD, _PEM, _VENDOR, _CONTEXT, _FILE, _ASSIGNED, _REPEATED = range(7)
 
 
 def _by_word() -> Mapping[str, Sequence[tuple[int, Rule]]]:
     found: dict[str, list[tuple[int, Rule]]] = {}
-    for rank, rules in ((_VENDOR, VENDOR_RULES), (_CONTEXT, CONTEXT_RULES)):
+    for rank, rules in ((_VENDOR, VENDOR_RULES), (_CONTEXT, CONTEXT_RULES), (_CONTEXT, LOGIN_RULES)):
         for rule in rules:
             for word in rule.words:
                 found.setdefault(word, []).append((rank, rule))
@@ -114,17 +118,18 @@ class Redactor:
         self._clean: set[str] = set()
         self._needles = tuple(needle for kind, value in (held or {}).items() for needle in _needles(kind, value))
         self._automaton = _Needles(self._needles)
-        self._wear(tag)
+        # Compiled once for all runs: a run's own tag is compared, not part of it.
+        self._placeholders = self._shape()
+        self._tag = tag
 
-    def _shapes(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        """What is left alone, and what is counted: placeholders of any run, and those of this one.
-
-        Known kinds and short hexadecimal tags only, so that nothing can be hidden inside a made-up placeholder.
-        """
+    def _shape(self) -> re.Pattern[str]:
+        """Placeholders of any run: known kinds and short tags only, so that nothing can be hidden inside a made-up one."""
         kinds = "|".join(sorted({kind for kind, _, _ in self._needles} | _RULE_KINDS))
-        mine = f":{re.escape(self._tag)}" if self._tag else ""
-        start = rf"\[secret:(?:{kinds}):[0-9a-f]{{4}}"
-        return re.compile(rf"{start}(?:{mine}|:[0-9a-f]{{{TAG_DIGITS}}})?\]"), re.compile(rf"{start}{mine}\]")
+        return re.compile(rf"\[secret:(?:{kinds}):[0-9a-f]{{4}}(?::([A-Za-z0-9-]{{1,64}}))?\]")
+
+    def _is_own(self, tag: str | None) -> bool:
+        """Whether a placeholder with that tag may stand: without one, with this redactor's, or with a run's."""
+        return tag is None or tag == self._tag or _OF_A_RUN.fullmatch(tag) is not None
 
     def __repr__(self) -> str:
         return f"Redactor(held={len({kind for kind, _, _ in self._needles})} kinds, tag={self._tag!r})"
@@ -136,13 +141,8 @@ class Redactor:
     def of_run(self, run_id: str) -> Redactor:
         """The same redactor with the tag of a run: no file can hold a placeholder of a run that began after it was written."""
         other = copy.copy(self)
-        other._wear(hashlib.sha256(f"placeholders:{run_id}".encode()).hexdigest()[:TAG_DIGITS])  # noqa: SLF001  # of this class
+        other._tag = hashlib.sha256(f"placeholders:{run_id}".encode()).hexdigest()[:TAG_DIGITS]  # noqa: SLF001  # of this class
         return other
-
-    def _wear(self, tag: str) -> None:
-        """What is held, and its automaton, takes milliseconds to build: only what shows the tag is made anew."""
-        self._tag = tag
-        self._own, self._counted = self._shapes()
 
     def redact(self, text: str) -> Redacted:
         """Replaces every secret. A text that was redacted stays as it is."""
@@ -171,7 +171,8 @@ class Redactor:
         if text in self._clean:
             return ()
         hits = {hit for view in views_of(text) for hit in self._hits(view)}
-        own = [(match.start(), match.end()) for match in self._own.finditer(text)]
+        hits |= set(_repeated(text, hits))
+        own = [match.span() for match in self._placeholders.finditer(text) if self._is_own(match[1])]
         merged = _merge(sorted(_outside(sorted(hits, key=_order), own), key=_order))
         found = tuple(Match(hit.kind, hit.start, hit.end, self._digest(hit.value)) for hit in merged)
         if not found and len(text) <= LONGEST_KEPT and len(self._clean) < MOST_KEPT:
@@ -184,7 +185,7 @@ class Redactor:
 
     def placeholders(self, text: str) -> int:
         """How many placeholders with this redactor's tag stand in ``text``: an edit must not bring in more of them."""
-        return sum(1 for _ in self._counted.finditer(text))
+        return sum(1 for match in self._placeholders.finditer(text) if (match[1] or "") == self._tag)
 
     def _digest(self, value: str) -> str:
         data = value.encode("utf-8", "surrogatepass")
@@ -243,6 +244,15 @@ def _rule_hits(view: View) -> Iterator[tuple[int, Found]]:
     yield from ((_FILE, found) for found in file_secrets(text, places))
     yield from ((_FILE, found) for found in table_secrets(text, places))
     yield from ((_ASSIGNED, found) for found in assignments(text, places))
+
+
+def _repeated(text: str, hits: AbstractSet[_Hit]) -> Iterator[_Hit]:
+    """Other uses of what was found as it stands in the text."""
+    kinds = {hit.value: hit.kind for hit in sorted(hits, key=_order) if text[hit.start : hit.end] == hit.value}
+    if not kinds:
+        return
+    for start, end, value in repeats(text, bytes_of(text), kinds):
+        yield _Hit(start, end, _REPEATED, kinds[value], value)
 
 
 def _needles(kind: str, value: str) -> Iterator[tuple[str, str, str]]:

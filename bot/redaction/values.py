@@ -10,14 +10,14 @@ from typing import Final
 from bot.redaction.placeholders import entropy, is_placeholder, looks_drawn, looks_issued, looks_random, vocabulary
 
 _PASSWORD: Final = re.compile(
-    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|stapsk|requirepass|masterauth|identified|securestring|(?:sql|db|user|root|admin|my|ftp|mail|smtp|ldap|wifi|ap|login)_?pw$|senha|contrasena|(?<![a-z])mdp(?![a-z])|mot_?de_?passe|kennwort|wachtwoord"
+    r"(?i)pass(?:word|wort|wd|phrase|code|wrd)?(?![a-z])|pass(?:word|wd|phrase|code|wort)|pwd|psswd|psw(?![a-z])|(?<![a-z])(?:pw|psk)(?![a-z])|stapsk|requirepass|masterauth|identified|securestring|(?:sql|db|user|root|admin|my|ftp|mail|smtp|ldap|bind|wifi|ap|login)_?pw$|passwrd|pswd|psswrd|contrasenia|(?<![a-z])(?:parola|haslo|heslo|sifre|lozinka|jelszo|salasana|adgangskode|losenord)(?![a-z])|senha|contrasena|(?<![a-z])mdp(?![a-z])|mot_?de_?passe|kennwort|wachtwoord"
 )
 _SECRET: Final = re.compile(
-    r"(?i)secret|credential|(?:private|encrypt(?:ion)?|crypto|cipher|aes|master|signing|hmac|jwt|session)[_.-]?key"
+    r"(?i)secret|credential|(?<![a-z])(?:creds?|clave)(?![a-z])|(?:private|encrypt(?:ion)?|crypto|cipher|aes|master|signing|hmac|jwt|session)[_.-]?key"
 )
 _TOKEN: Final = re.compile(
-    r"(?i)token|passkey|connection_?string|webhook_?url|(?<![a-z])(?:salt|auth|pepper)$|(?-i:Salt|Pepper)$|"
-    r"(?:api|access|app|auth|consumer|client|subscription|account|storage|license|service|admin|master|server|shared|ssh|deploy|integration|write|user)[_.-]?key"
+    r"(?i)token|passkey|_pat$|connection_?string|webhook_?url|(?<![a-z])(?:salt|auth|pepper)$|(?-i:Salt|Pepper)$|"
+    r"(?:api|access|app|auth|consumer|client|subscription|account|storage|license|service|admin|master|server|shared|ssh|deploy|integration|write|user|security|sec|crypt|des|rsa|stripe|sendgrid|mailgun|google|maps|firebase|fcm|gcm|saml)[_.-]?key"
 )
 
 
@@ -44,7 +44,7 @@ _OTHER_KEYS: Final = vocabulary(
     """public pub primary foreign sort partition cache hash row column table range lookup map dict object translation i18n locale message storage localstorage
     idempotency dedup event metric feature group sub registry unique route query hot arrow keyboard tab shortcut next previous prev continuation page cancel
     cancellation csrf xsrf syntax lex lexer parser object attribute item record entity index json yaml config option setting settings property param field form
-    header state react composite natural surrogate search sorting filter site publishable host gpg pgp fingerprint eos bos pad unk mask sep cls bearer
+    header state react composite natural surrogate search sorting filter site publishable host gpg pgp fingerprint eos bos pad unk mask sep cls
     current start end begin operator string number keyword comment punctuation open close left right last first stop any some each every all"""
 )
 _PASSES: Final = vocabulary(
@@ -54,7 +54,7 @@ _PUBLIC: Final = re.compile(
     r"(?i)public_?-?key|pub_?key|publishable|site_?key|checksum|digest|fingerprint|thumbprint|integrity|sha(?:1|256|512)|md5|commit|revision|etag|_pub$"
 )
 _GENERIC: Final = re.compile(
-    r"(?i)(?:^|[_.$-])(?:key|ivs?|init_?vector(?:_?bytes)?|nonce|\w{0,20}key|\w{0,20}_iv)$|(?<=[a-z])(?:Key|Iv|IV)$"
+    r"(?i)(?:^|[_.$-])(?:key|ivs?|init_?vector(?:_?bytes)?|nonce|\w{0,20}key|\w{0,20}_iv)$|(?<=[a-z])(?:Key|Iv|IV)$|(?:^|_)(?:key|iv)_?[Bb]ytes$"
 )
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_.\- ]+")
 
@@ -107,6 +107,9 @@ _OTHER_SCRIPTS: Final = "\u0370"
 _MADE_UP: Final = re.compile(
     r"(?i)(?:jwt|session|cookie|app)[_.-]?secret(?:[_.-]?key)?$|secret[_.-]?key(?:[_.-]?base)?$"
 )
+_SIGNS_WITH: Final = re.compile(
+    r"(?i)(?:jwt|session|cookie)[_.-]?secret(?:[_.-]?key)?$|secret[_.-]?or[_.-]?key$|(?:^|_)secret[_.-]?key$"
+)
 # A password that says whose it is; no field of a form, and no doing.
 _HYPHENATED: Final = re.compile(r"[a-z\d]{2,20}(?:-[a-z\d]{2,20}){0,3}-(?:password|passwort|passwd|pass|pwd|pw|secret)")
 _ROLES: Final = re.compile(
@@ -136,7 +139,7 @@ _ROLE: Final = re.compile(
     r"(?i)(?:new|old|confirm|current|user|users|txt|input|reset|forgot|change|your|invalid|wrong|bad|no|show|hide|verify|repeat|enter|reenter|retype|has|is|get|set|update|with|the|plain|hashed|encrypted|raw|db|database|original|generate[d]?|valid|incorrect|missing|empty|login|sign|email|one|time|web|https?)+[_-]?(?:password|passwd|pwd|pass|passphrase|secret|token)s?"
 )
 _PATH: Final = re.compile(
-    r"(?:\.{0,2}|~|[A-Za-z]:)[/\\](?![^/\\]*$(?<=[=])).*|(?:https?|file|s3|arn|urn|data|git|ssh|classpath|vault|secretsmanager|ssm|projects|secret|op|kv)[:/].*|[\w./-]+\.(?:txt|json|pem|key|ya?ml|xml|properties|conf|cfg|ini|crt|cer|p12|pfx|jks|pyc?|[jt]sx?|vue|java|class|kt|go|rb|rs|cs|php|html?|css|md|rst|sh|log|csv|env|db|sql|c|cc|cpp|h|hpp|l?o|com|org|net|io)"
+    r"(?:\.{0,2}|~|[A-Za-z]:)[/\\](?![^/\\]*$(?<=[=])).*|(?:https?|file|s3|arn|urn|data|git|ssh|classpath|vault|secretsmanager|ssm|projects|secret|op|kv)[:/].*|[a-z][a-z0-9+.-]{1,20}://.*|[\w./-]+\.(?:txt|json|pem|key|ya?ml|xml|properties|conf|cfg|ini|crt|cer|p12|pfx|jks|pyc?|[jt]sx?|vue|java|class|kt|go|rb|rs|cs|php|html?|css|md|rst|sh|log|csv|env|db|sql|c|cc|cpp|h|hpp|l?o|com|org|net|io)"
     # The scope of a signed request.
     r"|[^/\s]+/\d{8}/[^/\s]+/[^/\s]+/\w+_request"
 )
@@ -164,6 +167,12 @@ _CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HEX: Final = re.compile(r"(?i)(?:0x)?[0-9a-f]{24,}")
 _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?[a-z%]{0,2}")
+# What something is kept under in a browser or a cache: words, and a version or a year.
+_KEPT_UNDER: Final = re.compile(r"[a-z]+(?:[_-][a-z]+)+[_-](?:v?\d{1,2}|20\d\d)")
+# Names under which digits alone are a key, and what nobody writes but as one: letters, digits and a sign.
+_ISSUED_DIGITS: Final = re.compile(r"(?i)api_?key$|(?:access|refresh|api|auth|developer|bearer)_?token$")
+_LEAST_DIGITS: Final = 4
+_MIXED_SIGNS: Final = re.compile(r"(?=.*[A-Za-z])(?=.*\d)(?=.*[!@#$^*])[\w!@#$^*?+-]{8,}")
 _SALT: Final = re.compile(r"(?i)salt$")
 # Three to six words that someone put together, and words with a digit and a sign; not what a form tells its user.
 _CHOSEN: Final = re.compile(r"[a-z]{4,12}(?: [a-z]{4,12}){2,5}")
@@ -172,10 +181,12 @@ _TELLS: Final = vocabulary(
     incorrect does this that your please between lower upper been already have same different allowed used when only also will"""
 )
 _MIXED: Final = re.compile(r"(?=.*\d)(?=.*[!@#$%^&*])[\w!@#$%^&*]{3,20}(?: [\w!@#$%^&*]{3,20}){1,2}")
+ADDRESS: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+"""An address of electronic mail."""
 _PHRASE: Final = re.compile(r"(?i)pass_?phrase$")
 _JOINED: Final = re.compile(r"[a-z]+(?:[-:/][a-z0-9]+)+")
 _MOST_WORDS: Final = 8
-_LABEL: Final = re.compile(r"(?i)pass|phrase|enter|your|please|must|required|confirm|invalid|[.:?!]$")
+_LABEL: Final = re.compile(r"(?i) ; |pass|phrase|enter|your|please|must|required|confirm|invalid|[.:?!]$")
 _NUMBERED: Final = re.compile(r"\d")
 _LONG_WITH_BLANKS: Final = 40
 _SHORTEST_CIPHER_KEY: Final = 12
@@ -183,7 +194,7 @@ _ALGORITHM: Final = re.compile(
     r"(?i)(?:aes|des|rsa|sha|md5|hmac|pbkdf2|chacha|blowfish|rijndael)[-_/]?\d{0,3}(?:[-_/]|$)|(?:[A-Za-z]+[-_. :/])+[A-Za-z]*$"
 )
 # Masks are made of crosses and noughts.
-_ONE_DIGIT: Final = re.compile(r"([1-9])\1{3,9}|0{4,6}")
+_ONE_DIGIT: Final = re.compile(r"([1-9])\1{2,9}|0{4,6}")
 _APP_PASSWORD: Final = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}")
 _DECIMAL: Final = re.compile(r"\d+(?:\.\d+)+")
 _VERSION: Final = re.compile(r"v?\d+(?:[._-]\d+)+(?:[.-]?[a-zA-Z]+\d*)?|\d{4}-\d\d-\d\d.*|\d+[.]\d+.*")
@@ -194,8 +205,8 @@ def is_secret_value(name: Name, value: str, *, quoted: bool, weak: bool) -> bool
     if len(value) < 3 or len(value) > 512 or _PATTERN.search(value) or (quoted and value != value.strip()):
         return False
     if is_placeholder(value):
-        return name.password and not weak and _ONE_DIGIT.fullmatch(value) is not None
-    phrase = name.phrase or (quoted and not weak and _PHRASE.search(name.text) is not None)
+        return (name.password or name.secret) and not weak and _ONE_DIGIT.fullmatch(value) is not None
+    phrase = name.phrase or (quoted and not weak and _is_phrases_name(name.text, value))
     if _is_no_literal(name.text, value) or _is_prose(value, phrase=phrase):
         return False
     if _CONNECTION.search(name.text):
@@ -204,6 +215,8 @@ def is_secret_value(name: Name, value: str, *, quoted: bool, weak: bool) -> bool
         return not weak and _is_worded_secret(name, value, quoted=quoted)
     if name.password:
         return _is_password(name.text, value, quoted=quoted, weak=weak)
+    if ADDRESS.fullmatch(value):
+        return False
     if _VARIABLE.search(value) is not None and not looks_random(value, least_length=24, least_bits=3.8):
         return False
     keyed = (name.cipher and len(value) >= _SHORTEST_CIPHER_KEY) or (
@@ -211,9 +224,16 @@ def is_secret_value(name: Name, value: str, *, quoted: bool, weak: bool) -> bool
     )
     if keyed and quoted and _is_own_secret(name.text, value, weak=weak) and _ALGORITHM.match(value) is None:
         return True
+    if " " in value and (phrase or (name.secret and quoted and not weak and looks_drawn(value))):
+        return True
     if name.secret and (quoted or name.text.isupper()) and _is_own_secret(name.text, value, weak=weak):
         return True
     return _is_issued(name.text, value, sure=name.secret or name.token)
+
+
+def _is_phrases_name(name: str, value: str) -> bool:
+    """Whether words may be the secret: a passphrase, or what an application signs with and no label speaks of."""
+    return _PHRASE.search(name) is not None or (_SIGNS_WITH.search(name) is not None and _KEYWORD.search(value) is None)
 
 
 def _is_no_literal(name: str, value: str) -> bool:
@@ -285,7 +305,7 @@ def _is_prose(value: str, *, phrase: bool = False) -> bool:
         words = value.split()
         if value.isascii() and (
             (phrase and len(words) <= _MOST_WORDS and _LABEL.search(value) is None)
-            or (len(words) <= 3 and looks_drawn(value))
+            or (len(words) <= _MOST_WORDS and looks_drawn(value))
         ):
             return False
         if _CHOSEN.fullmatch(value) and _KEYWORD.search(value) is None and not _TELLS.intersection(words):
@@ -305,7 +325,7 @@ def _is_password(name: str, value: str, *, quoted: bool, weak: bool) -> bool:
     if _ROLE.fullmatch(value):
         return False
     if _CAPITAL.fullmatch(value) or _SHOUTED.fullmatch(value):
-        return quoted and looks_drawn(value)
+        return looks_drawn(value)
     if _HYPHENATED.fullmatch(value):
         return (
             not weak
@@ -349,6 +369,12 @@ def _is_issued(name: str, value: str, *, sure: bool) -> bool:
     if _HEX.fullmatch(value):
         # Forty capital hex digits are a signing key's fingerprint.
         return entropy(value) >= 2.5 and (sure or not (len(value) == 40 and value.upper() == value))
+    if _KEPT_UNDER.fullmatch(value) and name.lower().endswith("key") and not looks_drawn(value):
+        return False
+    if value.isdigit():
+        return sure and _ISSUED_DIGITS.search(name) is not None and len(value) >= _LEAST_DIGITS
+    if sure and _MIXED_SIGNS.fullmatch(value):
+        return True
     if not sure:
         return len(value) >= 20 and looks_random(value, least_length=20, least_bits=3.7) and looks_issued(value)
     if looks_random(value, least_length=16, least_bits=3.0) and (
