@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import secrets
 import statistics
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bench.crash.counting import Verdict, judge, profile
+from bench.crash.counting import MANY, Verdict, judge, profile
 from bench.crash.script import SCRIPTS, NoteModel, Script, Story, Town
 from bench.crash.strikes import Striker
 from bench.crash.weather import Weather
@@ -25,6 +26,7 @@ from bot.bootstrap import SweptQueue
 from bot.domain.errors import ConductorError
 from bot.domain.jobs import JobKind
 from bot.domain.writes import OPEN_ROWS
+from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.simulator.github.server import SimulatedGitHub
 from bot.simulator.model import SCRIPTED_MODEL
@@ -73,6 +75,7 @@ class Result:
     gaps: dict[str, list[float]] = field(default_factory=dict)
     """Kind of strike to the times from such a strike to the next effect."""
     log: str = ""
+    """What the processes wrote, then the audit, where something is wrong."""
 
     @property
     def is_clean(self) -> bool:
@@ -183,6 +186,7 @@ class Chaos:
         seconds = time.monotonic() - began
         with self.storage.read() as tx:
             verdict = judge(self.github, tx, self._stories, calm)
+            audit = [] if verdict.is_clean else tx.journal.audit_rows(limit=MANY)
         return Result(
             plan,
             verdict,
@@ -193,7 +197,7 @@ class Chaos:
             ended=dict(striker.ended),
             seconds=seconds,
             gaps=self._gaps(striker),
-            log=self.topology.whole_logs() if not verdict.is_clean else "",
+            log="" if verdict.is_clean else self.topology.whole_logs() + "\n".join(map(_told, audit)),
         )
 
     def _calm(self) -> dict[str, Counter[str]]:
@@ -290,6 +294,10 @@ class Chaos:
             if place < len(self._moments):
                 found.setdefault(one.what, []).append(self._moments[place] - one.at)
         return found
+
+
+def _told(row: r.AuditRow) -> str:
+    return json.dumps([row.seq, row.at, row.kind, row.subject, row.body])
 
 
 def _is_quiet(tx: Transaction) -> bool:

@@ -74,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("--stuck", type=float, default=150.0, help="seconds without an effect after which it gives up")
     parser.add_argument("--json", type=Path, help="where everything goes")
-    parser.add_argument("--log", type=Path, help="where the processes' logs go when something is wrong")
+    parser.add_argument("--log", type=Path, help="where the processes' logs and the audit go when something is wrong")
     asked = parser.parse_args()
     # Whoever ends it this way must not be left with its servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
