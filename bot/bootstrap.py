@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -327,13 +327,22 @@ def _github(settings: Settings, desk: Desk) -> tuple[Looking, Dispatch]:
     def contents(write: OutboxWrite, sha256: str) -> Patch:
         return Patch.model_validate_json(desk.artifacts.get(write.place.installation_id, sha256))
 
-    def on_commit(row_id: int, sha: str) -> None:
+    def on_commit(write: OutboxWrite, sha: str) -> None:
         with desk.storage.begin() as tx:
-            row = tx.outbox.get(row_id)
+            row = tx.outbox.get(write.row_id)
             assert row is not None
-            tx.outbox.note(row_id, fence=row.fence, response={**row.response, "sha": sha})
+            # Under the fence of the sender, not the row's: another one may hold it by now.
+            tx.outbox.note(write.row_id, fence=write.fence, response={**row.response, "sha": sha})
 
-    writer = GitHubAppWriter(client, contents=contents, on_commit=on_commit)
+    def keep(write: OutboxWrite) -> OutboxWrite:
+        now, lease = desk.clock.now(), desk.limits.lease_ms
+        if not now < write.until < now + lease * 2 // 3:
+            return write
+        with desk.storage.begin() as tx:
+            tx.outbox.renew(write.row_id, fence=write.fence, until=now + lease)
+        return replace(write, until=now + lease)
+
+    writer = GitHubAppWriter(client, contents=contents, on_commit=on_commit, keep=keep)
     return Looking(desk, reader), Dispatch(desk, reader, writer)
 
 

@@ -127,7 +127,8 @@ class GitHubClient:
 
     ``timeout``: seconds for each of connect, read, write. Every call raises ``GitHubBusy`` (5xx, time-out, connection
     lost, unreadable answer: the effect is unknown), ``GitHubLimited`` or ``GitHubRefused``, and retries nothing but a
-    401, once, with a new token.
+    401, once, with a new token. A 401 that stays is a wait: it tells of the App's key or of this machine's clock, never
+    of what was asked for.
     """
 
     def __init__(
@@ -173,7 +174,10 @@ class GitHubClient:
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, content: bytes | None = None
     ) -> httpx.Response:
         """A request with the App's JWT."""
-        return self._send(self._app, _Request(method, self.addresses.api + path, params, content))
+        try:
+            return self._send(self._app, _Request(method, self.addresses.api + path, params, content))
+        except GitHubRefused as refused:
+            raise not_known(refused) from refused
 
     def call(
         self,
@@ -264,7 +268,10 @@ class GitHubClient:
             if refused.status != 401:
                 raise
         self.forget(token)
-        return self._send(self._bare, request, f"Bearer {self.token(place, permissions)}")
+        try:
+            return self._send(self._bare, request, f"Bearer {self.token(place, permissions)}")
+        except GitHubRefused as refused:
+            raise not_known(refused) from refused
 
     def _send(self, github: GitHub[Any], request: _Request, authorization: str | None = None) -> httpx.Response:
         headers = {"Accept": JSON, "X-GitHub-Api-Version": API_VERSION}
@@ -299,6 +306,15 @@ class GitHubClient:
         if status in {403, 429} and (limited or "rate limit" in message.casefold()):
             return _limited(_wait_ms(response.headers, self._clock.now()), message)
         return _refused(status, message, errors)
+
+
+def not_known(refused: GitHubRefused) -> GitHubRefused | GitHubLimited:
+    """For a 401 a wait of a minute: nothing happened, and what was to happen is still wanted when a person has mended it."""
+    if refused.status != 401:
+        return refused
+    why = f"GitHub does not take the App's credentials ({(refused.fields.get('message') or refused.sentence)[:300]})"
+    mend = "check the App's id and key and this machine's clock; it is tried again in 60 seconds."
+    return GitHubLimited(f"{why}: {mend}", {"wait_ms": str(_MINUTE_MS)})
 
 
 def decoded(response: httpx.Response) -> Any:

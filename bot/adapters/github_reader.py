@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import httpx
 
 from bot.adapters.git_mirror import GitMirror
-from bot.adapters.github_client import CONTENTS, GitHubClient, decoded
+from bot.adapters.github_client import CONTENTS, GitHubClient, decoded, not_known
 from bot.adapters.webhook_payloads import milliseconds, storable
 from bot.domain.events import Actor
 from bot.ports.github import (
@@ -305,7 +305,10 @@ class GitHubAppReader:
         # As for a request to the API: a token may end before its time, and a new one is asked for once.
         self._client.forget(token)
         token = self._client.token(place, CONTENTS)
-        return self._mirrors.fetch(place, branch, self._client.addresses, token, workdir)
+        try:
+            return self._mirrors.fetch(place, branch, self._client.addresses, token, workdir)
+        except GitHubRefused as refused:
+            raise not_known(refused) from refused
 
     # Deliveries
 

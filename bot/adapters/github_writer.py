@@ -17,7 +17,6 @@ import httpx
 
 from bot.adapters.git_merge import blob_id
 from bot.adapters.github_client import READ, GitHubClient, decoded
-from bot.adapters.github_reader import iso
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.work import Patch
 from bot.domain.writes import METHODS, marker
@@ -51,22 +50,23 @@ _GRAPHQL: Final = frozenset({"pull.ready", "thread.resolve"})
 _BRANCHES: Final = frozenset({"branch.create", "branch.update"})
 _PAGE: Final = 100
 _PAGES: Final = 200
-# Clocks differ: a comment may carry a time before the row that it was sent for.
-_SKEW_MS: Final = 600_000
 
 Contents = Callable[[OutboxWrite, str], Patch]
-OnCommit = Callable[[int, str], None]
+OnCommit = Callable[[OutboxWrite, str], None]
+Keep = Callable[[OutboxWrite], OutboxWrite]
 
 
 class GitHubAppWriter:
-    """The ``GitHubWriter`` port. ``contents`` reads a row's patch artifact by its sha256; ``on_commit(row_id, sha)`` stores
-    the commit's id and returns only then, before any ref moves.
+    """The ``GitHubWriter`` port. ``contents`` reads a row's patch artifact by its sha256; ``on_commit(row, sha)`` stores
+    the commit's id and returns only then, before any ref moves. ``keep`` returns the row with its lease prolonged where
+    little is left of it: a branch takes as many requests as it has files.
     """
 
-    def __init__(self, client: GitHubClient, *, contents: Contents, on_commit: OnCommit) -> None:
+    def __init__(self, client: GitHubClient, *, contents: Contents, on_commit: OnCommit, keep: Keep) -> None:
         self._client = client
         self._contents = contents
         self._on_commit = on_commit
+        self._keep = keep
         self._bot = ""
         self._asking = threading.Lock()
 
@@ -144,12 +144,14 @@ class GitHubAppWriter:
             raise _broken(row, f"its branch {branch!r} is not the one that was decided about")
         git = f"/repos/{row.place.full_name}/git"
         if payload["tree"] != payload["base_tree"]:
-            self._tree(row, payload, git)
+            row = self._tree(row, payload, git)
         elif payload["entries"]:
             raise _broken(row, "it lists changes and names its parent's tree")
+        row = self._keep(row)
         asked = {"message": payload["message"], "tree": payload["tree"], "parents": [payload["parent"]]}
         sha = str(self._post(row, f"{git}/commits", asked)["sha"])
-        self._on_commit(row.row_id, sha)
+        self._on_commit(row, sha)
+        row = self._keep(row)
         try:
             if row.kind == "branch.create":
                 answer = self._write(row, "POST", f"{git}/refs", _json({"ref": f"refs/heads/{branch}", "sha": sha}))
@@ -163,7 +165,7 @@ class GitHubAppWriter:
             return found
         return Sent(answer.status_code, sha, self._commit_url(row, sha), {"sha": sha, "tree": payload["tree"]})
 
-    def _tree(self, row: OutboxWrite, payload: dict[str, Any], git: str) -> None:
+    def _tree(self, row: OutboxWrite, payload: dict[str, Any], git: str) -> OutboxWrite:
         patch = self._contents(row, str(payload["patch_sha256"]))
         contents = {change.path: change.content for change in patch.changes}
         gone, put = [], []
@@ -174,13 +176,16 @@ class GitHubAppWriter:
                 continue
             put.append({"path": path, "mode": mode, "type": "commit" if mode == "160000" else "blob", "sha": blob})
             if mode != "160000":
+                row = self._keep(row)
                 self._blob(row, git, blob, contents.get(path))
+        row = self._keep(row)
         asked = {"base_tree": payload["base_tree"], "tree": gone + put}
         made = self._post(row, f"{git}/trees", asked)["sha"]
         if made != payload["tree"]:
             raise _broken(
                 row, f"GitHub made the tree {made} of it, approved is {payload['tree']}; nothing was published"
             )
+        return row
 
     def _blob(self, row: OutboxWrite, git: str, blob: str, content: str | None) -> None:
         if content is None or blob_id(base64.b64decode(content)) != blob:
@@ -208,7 +213,7 @@ class GitHubAppWriter:
         same = commit["tree"]["sha"] == payload["tree"] and parents == [payload["parent"]]
         if not same or commit["message"].strip() != str(payload["message"]).strip():
             return None
-        self._on_commit(row.row_id, sha)
+        self._on_commit(row, sha)
         return Sent(200, sha, self._commit_url(row, sha), {"sha": sha, "tree": payload["tree"]})
 
     def _commit_url(self, row: OutboxWrite, sha: str) -> str:
@@ -253,9 +258,12 @@ class GitHubAppWriter:
                 return None
 
     def _marked(self, row: OutboxWrite, path: str) -> Sent | None:
-        """Our comment that carries the row's random marker; anybody can copy a marker, so only our own counts."""
+        """Our comment that carries the row's random marker; anybody can copy a marker, so only our own counts.
+
+        All are listed: what our clock said when the row was made says nothing of the time that GitHub gave the comment.
+        """
         wanted = marker(row.token)
-        for comment in self._pages(row, path, {"since": iso(row.created_at - _SKEW_MS)}):
+        for comment in self._pages(row, path, {}):
             if wanted in (comment.get("body") or "") and self._is_ours(comment):
                 return _shown(row.kind, 200, comment)
         return None

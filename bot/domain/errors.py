@@ -88,3 +88,7 @@ class OverBudget(UserError):
 
 class StorageBusy(InternalError):
     """The database did not let us in within the time allowed; nothing was written."""
+
+
+class StorageLost(InternalError):
+    """The database was lost while it committed: nobody knows whether it did."""

@@ -30,13 +30,6 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
-    """The work is no longer wanted."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class NeedsHuman:
     """A person has to look; the run goes to ``needs_human`` with this sentence. ``detail`` holds what a report shows."""
 
@@ -44,4 +37,4 @@ class NeedsHuman:
     detail: dict[str, object] = field(default_factory=dict)
 
 
-Outcome: TypeAlias = Done | Snooze | Retry | Cancel | NeedsHuman
+Outcome: TypeAlias = Done | Snooze | Retry | NeedsHuman

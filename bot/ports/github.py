@@ -25,7 +25,7 @@ class GitHubBusy(GitHubError):
 
 
 class GitHubLimited(GitHubError):
-    """403/429 with limit headers: wait ``wait_ms`` milliseconds, then go on. Nothing happened."""
+    """403/429 with limit headers, or a 401 that stays: wait ``wait_ms`` milliseconds, then go on. Nothing happened."""
 
     @property
     def wait_ms(self) -> int:
@@ -257,6 +257,7 @@ class OutboxWrite:
     """A write as its row holds it: ``body`` are the RFC 8785 bytes that were hashed and are sent.
 
     ``until``: milliseconds since the epoch from when on nothing of it is sent, since others may send it then; 0 for never.
+    ``fence``: under which it is held.
     """
 
     row_id: int
@@ -267,8 +268,8 @@ class OutboxWrite:
     dedupe_key: str
     token: str
     place: Place
-    created_at: int
     until: int = 0
+    fence: int = 0
 
 
 _SEAL = object()

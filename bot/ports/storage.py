@@ -226,6 +226,12 @@ class Outbox(Protocol):
         refuses while another row of the installation is sending under a live lease.
         """
 
+    def send_again(self, row_id: int, reason: str) -> bool:
+        """A dead row, or one denied when it was to be sent, back to allowed; False for every other one."""
+
+    def renew(self, row_id: int, *, fence: int, until: int) -> None:
+        """Keep it under its lease until then. Raises ``StaleFence``."""
+
     def note(self, row_id: int, *, fence: int, response: dict[str, Any]) -> None:
         """Store what is known in mid-flight (a commit's sha before the ref moves). Raises ``StaleFence``."""
 
@@ -344,6 +350,11 @@ class Waits(Protocol):
     def pull_in(self, *, now: int, back_ms: int, lease_ms: int, among: Sequence[str]) -> int:
         """The clock was set back by ``back_ms``: what lies ahead of ``now`` in these tables (``jobs, deliveries, runs, outbox,
         installations``) is due that much earlier, and no lease lasts longer than ``lease_ms``. Returns how many rows changed.
+        """
+
+    def latest(self, among: Sequence[str]) -> int:
+        """A time that the clock has shown before, in milliseconds since the epoch, from what this process may read of its
+        tables' newest records; 0 for none.
         """
 
 

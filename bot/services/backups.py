@@ -20,8 +20,6 @@ LIVING: Final = tuple(sorted({state for one in WORKFLOWS.values() for state in o
 SCOPE: Final = "system"
 KEY: Final = "restored"
 """A switch that stops nothing: its time is when the records were last restored."""
-AGED_MS: Final = 30 * DAY_MS
-"""How old a backup may be: what GitHub shows is looked for so far back."""
 LATE_MS: Final = 4 * DAY_MS
 """How long deliveries from before a restore may come again, a day longer than GitHub repeats them."""
 HOLD_MS: Final = 120_000

@@ -22,7 +22,7 @@ TOLERATED_MS: Final = 2_000
 
 @dataclass(slots=True)
 class ClockWatch:
-    """One process's memory of the latest time that it saw."""
+    """One process's memory of the latest time that it saw; at its start that is what the records tell of those before it."""
 
     _latest: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -33,6 +33,9 @@ class ClockWatch:
         Where several processes notice, a wait is cut more than once: what is due too early is asked to wait again.
         """
         with self._lock:
+            if not self._latest:
+                with desk.storage.read() as tx:
+                    self._latest = tx.waits.latest(among)
             now = desk.clock.now()
             back_ms = self._latest - now
             if back_ms < TOLERATED_MS:

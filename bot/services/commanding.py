@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from bot.domain import commands as c
 from bot.domain.errors import UserError
@@ -23,6 +23,16 @@ from bot.services.setting import Setting
 from bot.services.starting import Starter
 from bot.wording import replies
 from bot.wording.ledger_table import ledger_table
+
+LATER_SAID: Final = "what was said after it holds"
+"""Deliveries come in any order; of a stop and a resume, or a pause and a resume, the one that was said last counts."""
+SAID_IN: Final = "command in comment "
+"""The reason of a repository's switch, before the comment's number: GitHub numbers comments in the order of their making."""
+
+
+def _said_in(reason: str) -> int:
+    number = reason.removeprefix(SAID_IN)
+    return int(number) if number != reason and number.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +129,18 @@ class Commander:
                 return f"no button of ours is called {event.identifier!r}"
 
     def _target(self, tx: Transaction, setting: Setting) -> r.Run | None:
-        """The run a comment is about: the pull request's, else the issue's newest."""
+        """The run a comment is about: the pull request's, else the issue's newest at the time when it was said.
+
+        A comment that comes late must not strike the run after the one that it was said about.
+        """
         repository_id = setting.origin.repository.id
         if setting.issue.is_pull:
             run = tx.runs.of_pull(repository_id, setting.issue.number)
             return run if run is None else tx.runs.lock(run.id)
-        runs = tx.runs.of_issue(repository_id, setting.issue.number)
+        runs, now = tx.runs.of_issue(repository_id, setting.issue.number), self.desk.clock.now()
+        # GitHub's times are whole seconds; an end that lies ahead was stored before the clock was set back.
+        while len(runs) > 1 and 0 < setting.at < runs[-2].state_at // 1000 * 1000 and runs[-2].state_at <= now:
+            runs.pop()
         return tx.runs.lock(runs[-1].id) if runs else None
 
     def _approve(self, tx: Transaction, setting: Setting, run: r.Run, named: str) -> str:
@@ -201,7 +217,11 @@ class Commander:
         if is_over(run):
             self.outboxes.reply(tx, setting, "over", replies.already_over(run))
             return "the run is over"
-        tx.runs.save(replace(run, paused=paused))
+        said = setting.comment_id or 0
+        if said < int(run.known.get("pause_said", 0)):
+            self._acknowledge(tx, setting, run)
+            return LATER_SAID
+        tx.runs.save(replace(run, paused=paused, known={**run.known, "pause_said": said}))
         now = self.desk.clock.now()
         if not paused and tx.journal.switch("run", run.id) is not None:
             # The flag alone pauses, so that label and status still say so; a switch set from the shell is lifted too.
@@ -225,15 +245,21 @@ class Commander:
             self.outboxes.reply(tx, setting, "maintain", replies.needs_maintain())
             return f"{sender.login} may not stop a repository"
         repository, now = setting.origin.repository, self.desk.clock.now()
-        tx.journal.set_switch(r.Switch("repository", str(repository.id), stopped, sender.login, "command", now))
+        write = ReactionAdd(repository.full_name, setting.issue.number, "+1", setting.comment_id)
+        key = f"stop:{setting.comment_id}:{setting.delivery_id}"
+        mark, said = tx.journal.switch("repository", str(repository.id)), setting.comment_id or 0
+        if mark is not None and said < _said_in(mark.reason):
+            self.outboxes.stage_for(tx, setting, write, key)
+            return LATER_SAID
+        why = f"{SAID_IN}{said}"
+        tx.journal.set_switch(r.Switch("repository", str(repository.id), stopped, sender.login, why, now))
         tx.journal.audit(
             at=now,
             kind="stop" if stopped else "resume",
             subject=f"repository:{repository.id}",
             body={"by": sender.login, "by_id": str(sender.id)},
         )
-        write = ReactionAdd(repository.full_name, setting.issue.number, "+1", setting.comment_id)
-        self.outboxes.stage_for(tx, setting, write, f"stop:{setting.comment_id}:{setting.delivery_id}")
+        self.outboxes.stage_for(tx, setting, write, key)
         if not stopped:
             for run in tx.runs.living_of_repository(repository.id):
                 self._wake(tx, run)

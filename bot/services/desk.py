@@ -251,6 +251,9 @@ def end(desk: Desk, tx: Transaction, run: r.Run, why: str, *, facts: dict[str, A
         desk, tx, run, "cancelled", "cancel", kinds=(str(facts.get("kind", "event")),), facts={"why": why, **facts}
     )
     tx.nudge(Nudge.ADVANCE, run.id)
+    if facts.get("kind") == "unlabel":
+        # What a person took off is not taken off by us as well: it may be back by then, for the next run.
+        run = replace(run, known={**run.known, "unlabeled": True})
     return replace(run, halt_reason=why, wakes_at=desk.clock.now())
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.errors import ConductorError, InternalError, StaleFence
+from bot.domain.errors import ConductorError, InternalError, StaleFence, StorageBusy, StorageLost
 from bot.domain.repo_config import ConfigError, parse_config
 from bot.domain.subject import sha256_of
 from bot.domain.writes import CONTENT
@@ -26,7 +26,7 @@ from bot.ports.github import (
 )
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
-from bot.services.backups import AGED_MS, is_in_doubt
+from bot.services.backups import is_in_doubt
 from bot.services.desk import Desk, backoff, wake
 from bot.services.write_facts import facts_at_sending
 
@@ -40,6 +40,8 @@ LISTED = frozenset({"comment.create", "comment.reply", "check_run.create", "pull
 LONGEST_MS = 10_000
 """For how long an installation waits at once for its hour: then somebody may be owed an answer."""
 NOT_FOUND_TRIES = 3
+UNSETTLED = (StaleFence, StorageBusy, StorageLost)
+"""What says nothing against a row: it stays `sending`, and whoever holds it next looks first whether it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Dispatch:
                 waiting = self._beside_content(tx, waiting, now)
             if waiting is None:
                 return False
-            again, in_doubt = waiting.state == "sending", is_in_doubt(tx, waiting)
+            in_doubt = is_in_doubt(tx, waiting)
             row = tx.outbox.claim(
                 waiting.id,
                 owner=desk.owner,
@@ -82,12 +84,13 @@ class Dispatch:
                 self._count(tx, row, now)
         if row is None:
             return False
+        # In PostgreSQL another process may have had it, sent it and died between our look at it and our claim.
+        again = waiting.state == "sending" or row.fence != waiting.fence + 1
         unknown = again or bool(row.response.get("unknown")) or in_doubt
         try:
             if again and row.kind in LISTED:
                 return self._let_show(row)
-            since = row.created_at - AGED_MS if in_doubt else row.created_at
-            return self._send(row, unknown, since)
+            return self._send(row, unknown)
         except StaleFence:
             log.warning("row_taken_over", row=row.id)
             return True
@@ -125,7 +128,7 @@ class Dispatch:
         )
         tx.outbox.block(row.installation_id, now + limits.pacing_ms)
 
-    def _send(self, row: r.OutboxRow, unknown: bool, since: int) -> bool:
+    def _send(self, row: r.OutboxRow, unknown: bool) -> bool:
         write = OutboxWrite(
             row_id=row.id,
             kind=row.kind,
@@ -135,8 +138,8 @@ class Dispatch:
             dedupe_key=row.dedupe_key,
             token=row.token,
             place=self._place(row),
-            created_at=since,
             until=row.lease_until,
+            fence=row.fence,
         )
         if row.run_id is not None and not self._is_active(row):
             self._settle(row, state="allowed", not_before=0, reason="dry-run")
@@ -147,6 +150,8 @@ class Dispatch:
             return self._limited(row, limit, unknown=unknown)
         except GitHubBusy as busy:
             return self._later(row, busy, unknown=unknown)
+        except UNSETTLED:
+            raise
         except (GitHubRefused, InternalError) as broken:
             self._settle(row, state="dead", reason=broken.sentence)
             return True
@@ -160,6 +165,8 @@ class Dispatch:
             return self._later(row, busy, unknown=True)
         except GitHubRefused as refused:
             return self._refused(row, refused)
+        except UNSETTLED:
+            raise
         except InternalError as broken:
             self._settle(row, state="dead", reason=broken.sentence)
             return True

@@ -114,10 +114,10 @@ class Intake:
     def _asked(self, tx: Transaction, delivery: r.Delivery) -> Asked | Verdict | None:
         """The permission job's answer, when one was asked for this delivery.
 
-        At the first try there is none: what was asked before a redelivery armed a dead one again is asked anew.
+        What was asked before a redelivery armed a dead one again is asked anew, also where the first try after it died.
         """
         jobs = tx.jobs.of_delivery(delivery.id)
-        if not jobs or delivery.attempts == 1:
+        if not jobs or jobs[-1].payload.get("arming") != _arming(delivery):
             return None
         job = jobs[-1]
         if job.state == "done":
@@ -136,7 +136,7 @@ class Intake:
             created_at=self.desk.clock.now(),
             installation_id=installation_id or 0,
             delivery_id=delivery.id,
-            payload={"repository_id": repository_id, **(verdict.look_up or {})},
+            payload={"repository_id": repository_id, "arming": _arming(delivery), **(verdict.look_up or {})},
         )
         tx.jobs.add(job)
         tx.nudge(Nudge.PERFORM, job.id, queue=job.queue)
@@ -161,6 +161,14 @@ class Intake:
                     body={"event": delivery.event, "state": "dead", "reason": sentence},
                 )
         log.warning("delivery_settled", delivery=delivery.id, dead=dead, reason=sentence)
+
+
+def _arming(delivery: r.Delivery) -> int:
+    """The same for all tries of a delivery until it is armed anew: a claim counts one in both, and only an arming sets tries back.
+
+    (A process that leaves changes it, too; then one question more is asked.)
+    """
+    return delivery.fence - delivery.attempts
 
 
 def _origin(event: Event | None) -> tuple[int | None, int | None]:

@@ -43,15 +43,27 @@ class Looking:
         return IssueReading(self.reader, self.desk.app_id)
 
     def permission(self, job: r.Job) -> Outcome:
-        """Who sent a delivery, what they may do, and which start label and mode are in force."""
+        """Who sent a delivery, what they may do, which start label and mode are in force, and whether a label is still set."""
         place = self._place(job, int(job.payload["repository_id"]))
         try:
-            return Done(asked_of(self.reader, place, str(job.payload["login"])))
+            asked = asked_of(self.reader, place, str(job.payload["login"]))
+            if job.payload.get("label") == asked["start_label"]:
+                asked["withdrawn"] = self._withdrawn(place, int(job.payload["issue"]), str(asked["start_label"]))
+            return Done(asked)
         except GitHubRefused as refused:
             raise UserError(
                 f"installation {place.installation_id} cannot read {place.full_name}: {refused.sentence}",
                 dict(refused.fields),
             ) from refused
+
+    def _withdrawn(self, place: Place, number: int, label: str) -> bool:
+        try:
+            issue = self.reader.issue(place, number)
+        except GitHubRefused as refused:
+            if refused.status not in GONE:
+                raise
+            return True
+        return label.casefold() not in {one.casefold() for one in issue.labels}
 
     def snapshot(self, job: r.Job) -> Outcome:
         """Base, configuration and issue, taken once (I13). What the repository cannot offer stops the run with a sentence."""

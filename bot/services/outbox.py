@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.domain.events import RepositoryRef
 from bot.domain.subject import canonical, sha256_of
+from bot.domain.workflow import NEEDS_HUMAN
 from bot.domain.writes import BranchCreate, BranchUpdate, CommentCreate, CommentReply, CommentUpdate, Write, marker
 from bot.policy.decide import decide, decision_sha256
 from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.backups import token_of
-from bot.services.desk import HOUR_MS, Desk, text_hash
+from bot.services.desk import HOUR_MS, Desk, is_over, text_hash
 from bot.services.setting import Setting
 from bot.services.write_facts import facts_at_staging
 
@@ -49,6 +51,27 @@ class Outboxes:
         repository = tx.places.repository(ref.id) or _row(ref, setting.origin.installation_id)
         token = token_of(setting.delivery_id, key)
         return self._add(tx, None, setting.origin.installation_id, repository, write, key, token)
+
+    def again(self, tx: Transaction, run: r.Run, is_wanted: Callable[[r.OutboxRow], bool]) -> r.Run:
+        """After a person's retry or revise: rows that GitHub did not take and that are wanted again are sent once more.
+
+        One that policy never allowed cannot be, and stops the run anew.
+        """
+        if is_over(run) or run.state == NEEDS_HUMAN:
+            return run
+        for row_id in run.known.get("again", []):
+            row = tx.outbox.get(row_id)
+            if row is not None and is_wanted(row):
+                self._send_again(tx, row)
+                left = {name: [one for one in run.known[name] if one != row_id] for name in ("again", "mourned")}
+                run = replace(run, known={**run.known, **left})
+        return run
+
+    def _send_again(self, tx: Transaction, row: r.OutboxRow) -> None:
+        if tx.outbox.send_again(row.id, f"sent again because a person asked for it; before: {row.reason}"):
+            body = {"kind": row.kind, "target": row.target, "payload_sha256": row.payload_sha256, "again": True}
+            tx.journal.audit(at=self.desk.clock.now(), kind="outbox", subject=f"outbox:{row.id}", body=body)
+            tx.nudge(Nudge.DISPATCH, str(row.installation_id))
 
     def reply(
         self,

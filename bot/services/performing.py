@@ -11,19 +11,26 @@ import structlog
 
 from bot.domain.errors import ConductorError, Fault, SandboxUnavailable, StaleFence, Stopped, StorageBusy
 from bot.domain.jobs import JobKind
-from bot.domain.outcome import Cancel, Done, NeedsHuman, Outcome, Retry, Snooze
+from bot.domain.outcome import Done, NeedsHuman, Outcome, Retry, Snooze
 from bot.ports import records as r
-from bot.ports.github import GitHubLimited, RepositoryUnusable
+from bot.ports.github import GitHubBusy, GitHubLimited, RepositoryUnusable
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.clock_watch import ClockWatch
-from bot.services.desk import Desk, backoff, wake
+from bot.services.desk import HOUR_MS, Desk, backoff, wake
 
 log = structlog.get_logger()
 
 Handler: TypeAlias = Callable[[r.Job], Outcome]
+SOONEST_MS = 1_000
 STOPPED_PAUSE_MS = 2_000
 LONGEST_PAUSE_MS = 60_000
+ENDLESS = frozenset({JobKind.RECOVERY})
+"""Kinds that are never given up: each hour has one, and after its end nobody would look again until the next."""
+PATIENCE_MS = 6 * HOUR_MS
+"""For how long a job waits for a GitHub that does not answer before that counts as failing: outages last hours, and whoever
+commanded something in one has been promised nothing less.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class Performer:
             job = tx.jobs.claim(job_id, owner=desk.owner, now=desk.clock.now(), lease_ms=desk.limits.lease_ms)
         if job is None:
             return
-        if job.attempts > desk.limits.job_attempts:
+        if job.attempts > desk.limits.job_attempts and job.kind not in ENDLESS:
             self._settle(
                 job,
                 NeedsHuman(
@@ -71,17 +78,28 @@ class Performer:
             return Snooze(self.desk.clock.now() + STOPPED_PAUSE_MS, stop.sentence)
         except GitHubLimited as limit:
             return Snooze(self.desk.clock.now() + limit.wait_ms, limit.sentence)
+        except GitHubBusy as away:
+            return self._patient(job, away)
         except StorageBusy as busy:
             return Snooze(self.desk.clock.now() + STOPPED_PAUSE_MS, busy.sentence)
         except SandboxUnavailable as none:
             return NeedsHuman(none.sentence)
         except StaleFence as stale:
-            return Cancel(stale.sentence)
+            # Is the job itself held by somebody else, then this outcome meets the newer fence and is dropped.
+            return _again(job, stale.sentence)
         except ConductorError as error:
             return self._after(job, error)
         except Exception as error:
             log.exception("job_failed", job=job.id, kind=job.kind)
             return _again(job, f"{type(error).__name__}: {error}")
+
+    def _patient(self, job: r.Job, away: GitHubBusy) -> Outcome:
+        """Asked again and again, ever more seldom, without spending an attempt."""
+        now = self.desk.clock.now()
+        age = max(now - job.created_at, 0)
+        if age > PATIENCE_MS:
+            return _again(job, away.sentence)
+        return Snooze(now + min(max(age // 2, SOONEST_MS), LONGEST_PAUSE_MS), away.sentence)
 
     def _after(self, job: r.Job, error: ConductorError) -> Outcome:
         match error.fault:
@@ -112,8 +130,6 @@ class Performer:
                     )
                 case Retry():
                     self._retry(tx, job, outcome, now)
-                case Cancel():
-                    tx.jobs.settle(job.id, fence=job.fence, state="cancelled", now=now, reason=self._clean(outcome.why))
                 case NeedsHuman():
                     tx.jobs.settle(
                         job.id,
@@ -129,7 +145,7 @@ class Performer:
 
     def _retry(self, tx: Transaction, job: r.Job, outcome: Retry, now: int) -> None:
         why = self._clean(outcome.why)
-        if job.attempts >= self.desk.limits.job_attempts:
+        if job.attempts >= self.desk.limits.job_attempts and job.kind not in ENDLESS:
             sentence = f"{job.kind} failed {job.attempts} times: {why}"
             tx.jobs.settle(job.id, fence=job.fence, state="failed", now=now, reason=sentence)
         else:

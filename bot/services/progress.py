@@ -258,6 +258,7 @@ class Progress:
         )
         run = fresh_rounds(run, first.name)
         known = {**run.known, "snapshots": number, "revision": wish["text"], "revised_by": wish["by"], "claims": []}
+        known["again"] = known.get("mourned", [])
         run = replace(run, known=known, halted_from="", halt_reason="")
         return take_edge(self.desk, tx, run, first.draft, "revise", kinds=("command",), facts=dict(wish))
 
@@ -286,7 +287,8 @@ class Progress:
             return self._revise(tx, run, {**wish, "text": ""})
         attempt = int(run.known.get("retries", 0)) + 1
         run = fresh_rounds(run, stage.name)
-        run = replace(run, known={**run.known, "retries": attempt}, halted_from="", halt_reason="")
+        again = {"again": run.known.get("mourned", [])}
+        run = replace(run, known={**run.known, **again, "retries": attempt}, halted_from="", halt_reason="")
         return take_edge(self.desk, tx, run, target, "retry", kinds=("command",), facts=facts)
 
     def _publishing(self, tx: Transaction, run: r.Run) -> r.Run:

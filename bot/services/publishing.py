@@ -7,6 +7,7 @@ are known, so confirming one makes the next possible. The sender is `bot.service
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from bot.domain.snapshot import Snapshot
@@ -32,7 +33,7 @@ from bot.services.outbox import Outboxes, payload_of
 from bot.services.publishing_checks import PublishedChecks, later_notes, may_show_plan, review_notes
 from bot.services.publishing_issue import PublishedIssue
 from bot.services.revisions import Revisions
-from bot.services.surfaces import Surfaces, confirmed, repository_name, surface
+from bot.services.surfaces import Surfaces, confirmed, is_wanted_again, repository_name, surface
 from bot.wording import titles
 from bot.wording.bodies import plan_body, result_body
 
@@ -121,7 +122,7 @@ class Publishing:
         at = 0 if row is None else row.confirmed_at or row.created_at
         # The approved plan is settled: only another plan can be mistaken for this one.
         plans = run.known.get("shown", []) if stage.drafting is Drafting.DOCUMENT else []
-        others = [one["at"] for one in plans if one["subject"] != mark]
+        others = [one["at"] // 1000 * 1000 for one in plans if one["subject"] != mark]
         return {
             **found,
             "shown_at": at // 1000 * 1000,
@@ -182,6 +183,7 @@ class Publishing:
         if not run.known.get("branch_wanted") and not judged.endswith(".review"):
             return run
         run = replace(run, known={**run.known, "branch_wanted": True})
+        run = self.outboxes.again(tx, run, partial(is_wanted_again, run))
         run = self._branch(tx, run)
         run = self._code(tx, run)
         run = self._pull(tx, run)
@@ -215,7 +217,7 @@ class Publishing:
         row = tx.outbox.by_key(key)
         if row is not None:
             if row.state != "confirmed":
-                return run
+                return self.outboxes.again(tx, run, lambda one: one.dedupe_key == key)
             return replace(run, known={**run.known, "published": subject.sha256})
         code = CodeSubject.model_validate(self.desk.load(run, subject.sha256))
         patch = self._patch_onto(run, code, str(run.known["head_tree"]))
@@ -342,6 +344,7 @@ class Publishing:
             self.outboxes.stage(
                 tx, run, PullReady(repository, pull, run.branch, str(run.known["pull_node"])), f"{run.id}:ready"
             )
+            run = self.outboxes.again(tx, run, lambda row: row.kind == "pull.ready")
         approver = str(run.known.get("approver", ""))
         if approver:
             self.outboxes.stage(

@@ -61,7 +61,7 @@ class PublishedIssue:
                     tx, run, LabelRemove(repository, run.issue_number, current), f"{run.id}:label:{count}:remove"
                 )
             known |= {"label": wanted, "label_count": count}
-        if is_over(run) and known.get("by_label", True):
+        if is_over(run) and known.get("by_label", True) and not known.get("unlabeled"):
             start = str(known.get("start_label", labels.START))
             self.outboxes.stage(
                 tx, run, LabelRemove(repository, run.issue_number, start), f"{run.id}:label:start:remove"

@@ -30,7 +30,9 @@ PROBED_MS: Final = 1_000
 LAG_MS: Final = 300_000
 """How long an attempt may take to show in the list."""
 MOST_REFUSED: Final = 3
-"""After so many attempts that our receiver answered and did not store, a delivery is one that it never will."""
+"""After so many attempts that our receiver answered and did not store, all but the first of them asked for by the process that
+judges, a delivery is one that it never will.
+"""
 
 
 def key_of(hour: int) -> str:
@@ -78,6 +80,8 @@ class Recovering:
     reader: GitHubReader
     _clear_until: int = 0
     _given_up: set[str] = field(default_factory=set)
+    _met: dict[str, int] = field(default_factory=dict)
+    """How many attempts each missing one had when this process first met it: those were for an inbox that may be gone."""
 
     def look(self, job: r.Job) -> Outcome:
         """Ask for what is missing; done when the hour is over and nothing is."""
@@ -105,7 +109,12 @@ class Recovering:
         with self.desk.storage.read() as tx:
             known = tx.deliveries.known([one.guid for one in listed])
         missing = [one for one in listed if one.guid not in known]
-        hopeless = {one.guid for one in missing if one.answered and one.attempts >= MOST_REFUSED}
+        self._met = {one.guid: self._met.get(one.guid, one.attempts) for one in missing}
+        hopeless = {
+            one.guid
+            for one in missing
+            if one.answered and one.attempts >= MOST_REFUSED and one.attempts - self._met[one.guid] >= MOST_REFUSED - 1
+        }
         for guid in sorted(hopeless - self._given_up):
             log.warning("delivery_given_up", delivery=guid, why="the receiver answered and did not store it")
         self._given_up |= hopeless

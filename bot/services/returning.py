@@ -15,6 +15,7 @@ from bot.services.ledgers import Ledgers
 from bot.services.outbox import Outboxes
 from bot.services.slots import fresh_rounds, slot_free
 from bot.wording import replies
+from bot.wording.neutral import code
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Returning:
 
     def in_review(self, tx: Transaction, run: r.Run) -> r.Run:
         """Take in every feedback job that has ended, then draft again when something is open."""
+        run = self._told_of_lost(tx, run)
         stage = workflow_of(run).stages[-1]
         seen = list(run.known.get("feedback_seen", []))
         fresh = [
@@ -54,6 +56,20 @@ class Returning:
             return run
         self.ledgers.add_outside(tx, run, stage, taken)
         return self._rework(tx, run, stage, taken)
+
+    def _told_of_lost(self, tx: Transaction, run: r.Run) -> r.Run:
+        """Whose review could not be read, or was when the run stopped, learns that nothing follows from it."""
+        seen = run.known.get("feedback_seen", [])
+        for job in tx.jobs.of_run(run.id):
+            if job.kind != JobKind.FEEDBACK or job.state not in {"failed", "cancelled"} or job.id in seen:
+                continue
+            by = job.payload.get("by")
+            what = f"The review by {code(str(by))}" if by else f"The failing check {code(str(job.payload.get('name')))}"
+            place = int(run.known.get("pull") or run.issue_number)
+            self.outboxes.comment(tx, run, place, f"lost:{job.id}", replies.not_taken_in(what, job.reason))
+            seen = [*seen, job.id]
+            run = replace(run, known={**run.known, "feedback_seen": seen})
+        return run
 
     def _outside(self, tx: Transaction, run: r.Run, taken: list[dict[str, Any]]) -> list[str]:
         """Anything beyond the approved paths needs `revise`."""

@@ -118,9 +118,12 @@ class Router:
         if event.label in labels.PHASES:
             return _ignored("a phase label is ours and means nothing when others set it")
         if asked is None:
-            return _wait_for(sender)
+            return _wait_for(sender, issue=event.issue.number, label=event.label)
         if event.label != asked.start_label:
             return _ignored(f"the start label is {asked.start_label!r}")
+        if asked.withdrawn:
+            # Its removal may have come first, in another order or while the permission was looked up, and met no run.
+            return _ignored(f"the label {event.label!r} was taken off again")
         setting = Setting.of_issue(event.origin, event.issue, delivery.id, None).under(asked.mode)
         if not asked.is_writer(sender):
             self.commander.decline(tx, setting)
@@ -206,7 +209,7 @@ class Router:
 
     def _run_of_check(self, tx: Transaction, event: ButtonPressed) -> r.Run | None:
         run_id = event.external_id.partition(":")[0]
-        run = tx.runs.get(run_id)
+        run = tx.runs.lock(run_id)
         return run if run is not None and run.repository_id == event.origin.repository.id else None
 
     def _reviewed(self, tx: Transaction, delivery: r.Delivery, event: ReviewSubmitted, asked: Asked | None) -> Verdict:

@@ -12,18 +12,23 @@ from bot.ports.github import Permission
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the `github` worker found out about a delivery's sender, and the start label and mode in force."""
+    """What the `github` worker found out about a delivery's sender, and the start label and mode in force.
+
+    ``withdrawn``: the start label that the delivery tells of was taken off again, or its issue is gone.
+    """
 
     permission: Permission
     start_label: str
     mode: str
+    withdrawn: bool = False
 
     @classmethod
     def from_json(cls, result: dict[str, Any]) -> Asked:
         """From a permission job's result."""
         user = Actor(int(result["user_id"]), str(result["login"]), str(result["kind"]))
         level = Permission(user, str(result["permission"]), str(result["role_name"]))
-        return cls(level, str(result["start_label"]), str(result["mode"]))
+        withdrawn = bool(result.get("withdrawn", False))
+        return cls(level, str(result["start_label"]), str(result["mode"]), withdrawn)
 
     def is_writer(self, sender: Actor) -> bool:
         """Whether the sender may write, and is who the permission speaks of."""

@@ -40,6 +40,17 @@ def confirmed(tx: Transaction, run: r.Run, key: str) -> r.OutboxRow | None:
     return row if done else None
 
 
+def is_wanted_again(run: r.Run, row: r.OutboxRow) -> bool:
+    """Whether a row that GitHub did not take may go once more at any time: not what a later row of its surface replaced, and
+    not what only publishing may send.
+    """
+    if row.kind in {"branch.update", "pull.ready"}:
+        return False
+    last = {kept["key"] for kept in run.known.get("surfaces", {}).values()}
+    alone = (f"{run.id}:branch", f"{run.id}:annotations:", f"{run.id}:foreign:")
+    return row.dedupe_key in last or row.dedupe_key.startswith(alone)
+
+
 def content_hash(write: Write) -> str:
     """Hash of what a write would show."""
     return sha256_of(canonical([write.kind, write.target, write.payload]))

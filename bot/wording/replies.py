@@ -143,6 +143,14 @@ def outside_plan(paths: Sequence[str]) -> str:
     )
 
 
+def not_taken_in(what: str, reason: str) -> str:
+    """A review or a failing check that could not be read whole, so that nothing followed from it."""
+    return sections(
+        f"{what} was not taken in: {one_line(reason, limit=600)}",
+        "Submit it again, or comment `/conductor revise` followed by what should change.",
+    )
+
+
 def status(run: RunFacts, micro_dollars: int) -> str:
     """Where a run stands, in a few lines."""
     pull = run.known.get("pull")

@@ -102,6 +102,22 @@ def test_a_clock_that_was_ahead_holds_nothing_up_when_it_is_right_again(plan: di
         single(house, plan)
 
 
+def test_who_starts_after_the_clock_was_set_right_does_not_wait_for_the_day_that_it_was_ahead(
+    plan: dict[str, Any],
+) -> None:
+    """Nobody who runs has seen the clock ahead; the records have."""
+    with House(faults=[Fault("POST /repos/*/issues/7/comments", status=502, times=1)]) as house:
+        house.clock.ahead_ms += DAY_MS
+        house.github.label("conductor", by="ana", number=7)
+        for _ in range(4):
+            house._settle()
+            house.parts.sweeper.sweep()
+        house.clock.ahead_ms -= DAY_MS
+        house.restart()
+        house.later(70)
+        single(house, plan)
+
+
 def test_an_approval_waits_fourteen_days_by_whatever_the_clock_says_then() -> None:
     with House() as house:
         house.planned()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.adapters.github_writer import GitHubAppWriter
 from bot.adapters.tables import outbox
+from bot.ports.github import Approved, OutboxWrite, Sent
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 
@@ -50,6 +52,26 @@ def test_502_after_the_effect_leaves_exactly_one(kinds: list[str], calm: dict[st
         assert [one.github for one in faults if not one.applied] == []
         assert house.effects() == calm
         assert max(Counter(row.dedupe_key for row in house.rows()).values()) == 1
+
+
+def test_a_sender_that_was_halted_for_longer_than_its_lease_leaves_the_row_to_the_next(
+    calm: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wakes before anybody took the row over: nothing is sent by it, and nothing is given up."""
+    halted: set[str] = set()
+    send = GitHubAppWriter.send
+    with House() as house:
+
+        def sent(writer: GitHubAppWriter, write: Approved[OutboxWrite], *, retry: bool) -> Sent:
+            if write.value.kind not in halted:
+                halted.add(write.value.kind)
+                house.clock.ahead_ms += house.parts.desk.limits.lease_ms + 1
+            return send(writer, write, retry=retry)
+
+        monkeypatch.setattr(GitHubAppWriter, "send", sent)
+        house.published()
+        assert {row.kind for row in house.rows()} == halted
+        assert house.effects() == calm
 
 
 def test_every_write_fails_once_before_its_effect(calm: dict[str, Any]) -> None:

@@ -8,10 +8,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from structlog.testing import capture_logs
 
+from bot.domain.errors import InternalError
+from bot.domain.jobs import JobKind
+from bot.domain.outcome import Outcome
 from bot.ports import records as r
 from bot.services.desk import HOUR_MS
+from bot.services.performing import Performer
 from bot.services.recovering import LAG_MS, MOST_REFUSED, WINDOW_MS, key_of
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
@@ -128,6 +133,52 @@ def test_an_inbox_from_a_backup_takes_again_what_was_answered_once() -> None:
         house.later(61)
         assert house.state == "plan.approval", house.story()
         assert set(_attempts(house).values()) == {1, 2}
+
+
+def test_attempts_that_an_earlier_life_of_the_inbox_took_give_nothing_up() -> None:
+    """It took the third one, and then it was lost: the copy that is in its place knows of none."""
+    with House() as house, _storing_nothing(202) as forgetful:
+        answers, house.github.webhook_url = house.github.webhook_url, forgetful
+        house.github.label("conductor", by="ana", number=7)
+        for _ in range(MOST_REFUSED - 1):
+            assert house.github.wait_delivered()
+            house.later(61)
+        assert max(_attempts(house).values()) == MOST_REFUSED
+        house.github.webhook_url = answers
+        house.restart()
+        house.later(61)
+        assert house.state == "plan.approval", house.story()
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_looks_that_die_or_fail_time_after_time_go_on_within_their_hour(dies: bool) -> None:
+    failed = 0
+
+    def broken(_job: r.Job) -> Outcome:
+        nonlocal failed
+        failed += 1
+        raise InternalError("They cannot be listed.")
+
+    with House() as house, _storing_nothing(500) as away:
+        # Not at an hour's end, where the next one's job would take over.
+        house.later(HOUR_MS / 1000 - house.clock.now() % HOUR_MS / 1000 + 1)
+        look = _looks(house)[-1]
+        failing = Performer(house.parts.desk, {JobKind.RECOVERY: broken})
+        for _ in range(house.parts.desk.limits.job_attempts + 1):
+            house.clock.ahead_ms += 61_000
+            if dies:
+                with house.parts.storage.begin() as tx:
+                    assert tx.jobs.claim(look.id, owner="dead", now=house.clock.now(), lease_ms=1)
+            else:
+                failing.perform(look.id)
+        assert dies or failed == house.parts.desk.limits.job_attempts + 1
+        answers, house.github.webhook_url = house.github.webhook_url, away
+        house.github.label("conductor", by="ana", number=7)
+        assert house.github.wait_delivered()
+        house.github.webhook_url = answers
+        house.later(61)
+        assert house.state == "plan.approval", house.story()
+        assert _looks(house)[-1].id == look.id
 
 
 def test_each_hour_looks_from_where_an_earlier_one_saw_nothing_missing() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from bot.domain.workflow import Workflow
-from tests.harness.house import House
+from tests.harness.house import House, HouseClock
 from tests.harness.house_agents import FIXED, NEW_TEST, PLAN, approves, changes, fixed, plan_finding
 from tests.harness.workflows import EIGHT, THREE, following
 
@@ -60,6 +62,20 @@ def test_three_stages_with_two_approvals_to_the_merge() -> None:
         house.github.merge(by="ana")
         house.pump()
         assert house.state == "done"
+
+
+def test_two_documents_that_were_shown_in_one_second_are_told_apart_by_their_order() -> None:
+    """GitHub's times are whole seconds: of the two, the one that waits is not the older one."""
+    at = time.time_ns() // 1_000_000_000 * 1000 + 500
+    standing = mock.patch.object(HouseClock, "now", lambda clock: at + clock.ahead_ms)
+    with following(THREE), standing, House() as house:
+        house.agents.plans = [document("An outline"), document("A plan")]
+        house.start()
+        house.say("/conductor approve", where="pull")
+        assert house.state == "plan.approval", house.story()
+        house.later(200)
+        house.say("/conductor approve")
+        assert house.state == "in_review", house.comments("did not count")
 
 
 def test_a_revision_of_a_later_stage_begins_with_the_first_and_asks_for_both_approvals_again() -> None:

@@ -104,8 +104,11 @@ class Desk:
     def contents(self, _write: OutboxWrite, sha256: str) -> Patch:
         return self.patches[sha256]
 
-    def on_commit(self, row_id: int, sha: str) -> None:
-        self.commits.append((row_id, sha))
+    def on_commit(self, row: OutboxWrite, sha: str) -> None:
+        self.commits.append((row.row_id, sha))
+
+    def keep(self, row: OutboxWrite) -> OutboxWrite:
+        return row
 
 
 @pytest.fixture
@@ -115,7 +118,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def writer(client: GitHubClient, desk: Desk) -> GitHubWriter:
-    return GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit)
+    return GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit, keep=desk.keep)
 
 
 def row(place: Place, write: w.Write, **changes: Any) -> OutboxWrite:
@@ -129,7 +132,6 @@ def row(place: Place, write: w.Write, **changes: Any) -> OutboxWrite:
         dedupe_key=write.payload.get("external_id", "k"),
         token=TOKEN,
         place=place,
-        created_at=SystemClock().now(),
     )
     return replace(made, **changes)
 
@@ -425,12 +427,14 @@ def test_a_branch_that_others_moved_is_refused(
 def test_a_commit_is_known_before_the_ref_moves(
     github: SimulatedGitHub, reader: GitHubReader, client: GitHubClient, place: Place, desk: Desk
 ) -> None:
-    def crash(_row: int, _sha: str) -> None:
+    def crash(_row: OutboxWrite, _sha: str) -> None:
         raise KeyboardInterrupt
 
     create = branch_of(reader, place)
     with pytest.raises(KeyboardInterrupt):
-        GitHubAppWriter(client, contents=desk.contents, on_commit=crash).send(yes(place, create), retry=False)
+        GitHubAppWriter(client, contents=desk.contents, on_commit=crash, keep=desk.keep).send(
+            yes(place, create), retry=False
+        )
     assert reader.ref(place, create.branch) is None
 
 
@@ -527,7 +531,7 @@ def test_drafts_that_are_not_offered(key: str, desk: Desk) -> None:
     with SimulatedGitHub(app_id=77, webhook_secret="s", private_key_pem=key, drafts_allowed=False) as github:
         github.add_repository(NAME, FILES)
         client = GitHubClient(app_id=77, private_key=key, base_url=github.url, clock=SystemClock())
-        writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit)
+        writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit, keep=desk.keep)
         place = Place(github.installation_id, github.world.only_repository().id, NAME)
         reader = GitHubAppReader(client, GitMirror(Path("/nonexistent")))
         writer.send(yes(place, branch_of(reader, place)), retry=False)
@@ -735,12 +739,14 @@ def test_lost_connections_are_unknown_outcomes(key: str, error: Exception) -> No
     assert len(seen) == 1
 
 
-def test_401_gets_a_new_token_once(key: str) -> None:
+def test_401_gets_a_new_token_once_and_then_is_a_wait(key: str) -> None:
     client, seen = stub(key, lambda _: httpx.Response(401, json={"message": "Bad credentials"}))
-    with pytest.raises(GitHubRefused) as caught:
+    with pytest.raises(GitHubLimited, match=r"Bad credentials.*check the App's id and key") as caught:
         client.call(PLACE, "GET", f"/repos/{NAME}")
-    assert caught.value.status == 401
+    assert caught.value.wait_ms == 60_000
     assert len(seen) == 2
+    with pytest.raises(GitHubLimited):
+        client.as_app("GET", "/app")
 
 
 def test_answers_that_are_no_json_are_unknown_outcomes(key: str, tmp_path: Path) -> None:
@@ -985,7 +991,7 @@ def test_nothing_is_sent_when_the_lease_ran_out_while_the_token_was_minted(
     client = GitHubClient(
         app_id=77, private_key=key, base_url="https://api.github.com", clock=slow, transport=transport
     )
-    writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit)
+    writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit, keep=desk.keep)
     approved = yes(PLACE, write, until=slow.time + left_ms)
     with nullcontext() if goes else pytest.raises(StaleFence, match="nothing more of it is sent"):
         writer.send(approved, retry=False)

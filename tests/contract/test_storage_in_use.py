@@ -190,7 +190,13 @@ def test_what_waits_is_pulled_in_by_whose_it_is(kind: str, tmp_path: Path) -> No
         tx.outbox.block(INSTALLATION, ahead + 4)
         tx.places.wrote(INSTALLATION, ahead)
         assert tx.jobs.claim("J2", owner="w", now=ahead, lease_ms=60_000)
+        assert tx.waits.latest(("jobs",)) == 0
+        for at in (ahead + 8, ahead + 5):
+            tx.journal.audit(at=at, kind="x", subject="S", body={})
     control, github = as_user(url, "control"), as_user(url, "github")
+    with control.read() as tx, github.read() as theirs:
+        assert tx.waits.latest(("jobs", "deliveries", "runs")) == ahead + 5, "the newest link's, not the highest"
+        assert theirs.waits.latest(("outbox", "installations")) == write("w1").created_at > 0
     with control.begin() as tx:
         assert tx.waits.pull_in(now=NOW, back_ms=day, lease_ms=5_000, among=("jobs", "deliveries", "runs")) == 4
         tx.jobs.hurry("J2")
@@ -210,6 +216,53 @@ def test_what_waits_is_pulled_in_by_whose_it_is(kind: str, tmp_path: Path) -> No
     with control.begin() as tx:
         tx.jobs.hurry("J1")
         assert [one for one, _ in tx.jobs.due(NOW, 9)] == ["J1"]
+    for storage in (control, github, owner):
+        storage.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_is_kept_by_its_sender_and_sent_again_by_control(kind: str, tmp_path: Path) -> None:
+    url = fresh_url(kind, tmp_path)
+    owner = furnished(url)
+    with owner.begin() as tx:
+        tx.runs.add(run())
+        ids = [tx.outbox.add(write(name)) for name in ("w1", "w2")]
+        sent, barred = (one for one in ids if one is not None)
+        allow(tx, sent)
+        tx.outbox.decide(
+            barred, decision="deny", decision_sha256="cd" * 32, policy_ids=[], policy_set_sha256="ef" * 32, reason=""
+        )
+    control, github = as_user(url, "control"), as_user(url, "github")
+    with github.begin() as tx:
+        row = tx.outbox.claim(sent, owner="w", now=NOW, lease_ms=5, answers_stop=False)
+        assert row is not None
+        tx.outbox.renew(sent, fence=row.fence, until=NOW + 9)
+    with github.begin() as tx:
+        assert tx.outbox.next(INSTALLATION, NOW + 8) is None
+        with pytest.raises(StaleFence):
+            tx.outbox.renew(sent, fence=row.fence + 1, until=NOW + 99)
+    with control.begin() as tx:
+        assert not tx.outbox.send_again(sent, "it is on its way")
+        assert not tx.outbox.send_again(barred, "it was never allowed")
+    with github.begin() as tx:
+        tx.outbox.settle(sent, fence=row.fence, state="dead", now=NOW, response={"unknown": True}, reason="403")
+    with control.begin() as tx:
+        assert tx.outbox.send_again(sent, "a person asked")
+        again = tx.outbox.get(sent)
+    assert again is not None
+    assert (again.state, again.reason, again.decision, again.response) == (
+        "allowed",
+        "a person asked",
+        "allow",
+        {"unknown": True},
+    )
+    with github.begin() as tx:
+        assert tx.outbox.next(INSTALLATION, NOW + 9) == again
+        held = tx.outbox.claim(sent, owner="w", now=NOW, lease_ms=5, answers_stop=False)
+        assert held is not None
+        tx.outbox.settle(sent, fence=held.fence, state="confirmed", now=NOW)
+    with control.begin() as tx:
+        assert not tx.outbox.send_again(sent, "GitHub has it")
     for storage in (control, github, owner):
         storage.close()
 

@@ -10,7 +10,7 @@ from bot.adapters.git_mirror import GitMirror
 from bot.adapters.github_client import GitHubClient
 from bot.adapters.github_reader import GitHubAppReader
 from bot.adapters.system_clock import SystemClock
-from bot.ports.github import GitHubRefused, Place
+from bot.ports.github import GitHubLimited, Place
 from bot.simulator.github.faults import Fault
 from tests.contract.simulated_github_client import APP_ID, OWNER, REPO, simulated
 
@@ -39,7 +39,7 @@ def test_a_fetch_is_tried_with_one_new_token_alone(tmp_path: Path) -> None:
             app_id=APP_ID, private_key=github.private_key_pem, base_url=github.url, clock=SystemClock()
         )
         reader = GitHubAppReader(client, GitMirror(tmp_path / "mirrors"))
-        with pytest.raises(GitHubRefused, match="401"):
+        with pytest.raises(GitHubLimited, match=r"does not take the App's credentials.*401"):
             reader.fetch_base(place, "main", tmp_path)
         assert refusing.applied <= 4
         client.close()

@@ -48,11 +48,12 @@ def test_a_sandbox_that_is_killed_in_mid_command_has_no_result(sandbox: Sandbox,
         killer.join()
 
 
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 137", "exit 1"], ids=["itself", "its child", "its child's child"])
 def test_a_sandbox_that_is_killed_while_it_begins_has_no_result(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     dying = tmp_path / "bwrap"
-    dying.write_text("#!/bin/sh\nkill -9 $$\n")
+    dying.write_text(f"#!/bin/sh\n{end}\n")
     dying.chmod(0o700)
     monkeypatch.setattr("workers.sandbox.box.shutil.which", lambda _name: str(dying))
     tree = tmp_path / "tree"

@@ -179,6 +179,7 @@ TOLD: dict[str, Callable[[str], str]] = {
     "settled": lambda text: replies.finding_not_settled(text, text),
     "second": replies.second_approval_needed,
     "refused": lambda text: replies.approval_refused(text, "plan", [text, text]),
+    "lost": lambda text: replies.not_taken_in("The review", text),
     "outside": lambda text: replies.outside_plan([text] * 30),
     "fixed": lambda _: "\n\n".join(
         (replies.no_run(), replies.needs_maintain(), replies.help_text(), replies.too_many_starts(1))

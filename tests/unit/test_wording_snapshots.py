@@ -195,6 +195,7 @@ def answers() -> dict[str, str]:
         "help_text": replies.help_text(),
         "second_approval_needed": replies.second_approval_needed("ana"),
         "approval_refused": replies.approval_refused("ana", "plan", ["The issue's title changed; /conductor revise."]),
+        "not_taken_in": replies.not_taken_in("The review by `ana`", "GitHub refused with 404: Not Found"),
         "outside_plan": replies.outside_plan(["README.md", "docs/a b.md"]),
         "status": replies.status(run, 420_000),
         "status_stopped": replies.status(stopped, 10_000_000),

@@ -243,10 +243,11 @@ class Running:
             killed = False
         self._kill()
         self._process.wait()
-        if killed:
-            return InternalError("the sandbox was killed from outside, so its command has no result; it is tried again")
         self._drain(output)
         said = output.result()[0].decode("utf-8", "replace").strip()
+        # What bubblewrap lacks, it says; it is silent when its child was killed on the way to the command.
+        if killed or not said:
+            return InternalError("the sandbox was killed from outside, so its command has no result; it is tried again")
         lowered = said.lower()
         mend = next((mend for sign, mend in _MENDS if sign in lowered), "check that `bwrap` works on this machine")
         return SandboxUnavailable(f"bubblewrap did not start a sandbox ({said[-300:]!r}): {mend}")

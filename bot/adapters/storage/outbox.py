@@ -265,6 +265,15 @@ class SqlOutbox:
         dead = update.values(state="dead", reason=why, fence=outbox.c.fence + 1, lease_owner="", lease_until=0)
         self._link.run(dead, {"at_now": now})
 
+    def send_again(self, row_id: int, reason: str) -> bool:
+        """The decision stays; the sender decides anew over fresh facts. What was unknown of earlier tries stays so."""
+        ended = sa.and_(outbox.c.state.in_(("dead", "denied")), outbox.c.decision.in_(("allow", "allowed")))
+        update = sa.update(outbox).where(outbox.c.id == row_id, ended, sa.func.length(outbox.c.payload) > 0)
+        return self._link.changed(update.values(state="allowed", reason=reason)) == 1
+
+    def renew(self, row_id: int, *, fence: int, until: int) -> None:
+        self._held(row_id, fence, {"lease_until": until})
+
     def note(self, row_id: int, *, fence: int, response: dict[str, Any]) -> None:
         self._held(row_id, fence, {"response": response})
 

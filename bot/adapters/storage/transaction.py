@@ -19,7 +19,7 @@ from bot.adapters.storage.retention import SqlRetention
 from bot.adapters.storage.rows import Link
 from bot.adapters.storage.runs import SqlRuns
 from bot.adapters.storage.waits import SqlWaits
-from bot.domain.errors import InternalError, StorageBusy
+from bot.domain.errors import StorageBusy, StorageLost
 from bot.ports.queue import Nudge, Queue
 
 
@@ -111,13 +111,13 @@ def _open(engine: Engine) -> sa.Connection:
 
 
 def _commit(connection: sa.Connection) -> None:
-    """Raises ``InternalError`` when the server is lost on the way: then nobody knows whether it committed."""
+    """Raises ``StorageLost`` when the server is lost on the way: then nobody knows whether it committed."""
     try:
         with our_errors():
             connection.commit()
     except StorageBusy as error:
         if connection.dialect.name == "sqlite":
             raise
-        raise InternalError(
+        raise StorageLost(
             "The database was lost while it committed, so it is not known whether it did; read the records again."
         ) from error
