@@ -197,9 +197,9 @@ def show_work(name: str, what: str, rates: Sequence[dict[str, Any]]) -> str:
 def show_soak(found: dict[str, Any]) -> str:
     """One line a process."""
     lines = [f"{found['runs']} runs in {found['seconds']:.0f} s, longest queue of the broker {found['longest_queue']}"]
-    lines += [f"{'process':<10}{'PSS MiB':>9}{'RSS MiB':>9}{'KiB/min':>10}{'95 %':>9}"]
+    lines += [f"{'process':<10}{'own MiB':>9}{'RSS MiB':>9}{'KiB/min':>10}{'95 %':>9}"]
     lines += [
-        f"{one['process']:<10}{one['pss_kib'] / 1024:>9.1f}{one['rss_kib'] / 1024:>9.1f}{one['kib_a_minute']:>10.1f}"
+        f"{one['process']:<10}{one['own_kib'] / 1024:>9.1f}{one['rss_kib'] / 1024:>9.1f}{one['kib_a_minute']:>10.1f}"
         f"{'± ' + format(one['plus_minus'], '.1f'):>9}{'  flat' if one['flat'] else '  grows'}"
         for one in found["processes"]
     ]

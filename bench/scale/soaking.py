@@ -30,16 +30,16 @@ WARM: Final = 0.4
 BLOCKS: Final = 12
 T_95: Final = 2.228
 """Student's factor for the slope of so many blocks' means: 95 % on both sides, ten degrees of freedom."""
-PSS: Final = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
+OWN: Final = re.compile(r"^Anonymous:\s+(\d+) kB$", re.MULTILINE)
 RSS: Final = re.compile(r"^Rss:\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Of one process, over the time after the warm-up. PSS and RSS in KiB; the slope is PSS's, with its 95 % bounds."""
+    """Of one process, over the time after the warm-up. Its own (anonymous) memory and RSS in KiB; the slope is the own's, with its 95 % bounds."""
 
     process: str
-    pss_kib: int
+    own_kib: int
     rss_kib: int
     kib_a_minute: float
     plus_minus: float
@@ -72,7 +72,7 @@ def soak(name: TopologyName, directory: Path, seconds: float) -> dict[str, Any]:
 
 
 Sample = tuple[float, int, int]
-"""When (seconds), PSS and RSS (KiB)."""
+"""When (seconds), own memory and RSS (KiB)."""
 
 
 def _work(place: Town, running: Topology, broker: Any, seconds: float) -> tuple[dict[str, list[Sample]], int]:
@@ -96,12 +96,12 @@ def _work(place: Town, running: Topology, broker: Any, seconds: float) -> tuple[
 
 
 def _memory(pid: int) -> tuple[int, int]:
-    """PSS and RSS in KiB; PSS counts what processes share in equal parts."""
+    """Anonymous memory and RSS in KiB. PSS would move with every other process that comes and goes and maps the same libraries."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-    pss, rss = PSS.search(text), RSS.search(text)
-    assert pss is not None, text
+    own, rss = OWN.search(text), RSS.search(text)
+    assert own is not None, text
     assert rss is not None, text
-    return int(pss[1]), int(rss[1])
+    return int(own[1]), int(rss[1])
 
 
 def growth(process: str, samples: Sequence[Sample]) -> Growth:
@@ -112,10 +112,10 @@ def growth(process: str, samples: Sequence[Sample]) -> Growth:
         warm[math.floor(n * size) : max(math.floor((n + 1) * size), math.floor(n * size) + 1)] for n in range(BLOCKS)
     ]
     minutes = [statistics.fmean(at for at, _, _ in block) / 60 for block in blocks]
-    means = [statistics.fmean(pss for _, pss, _ in block) for block in blocks]
+    means = [statistics.fmean(own for _, own, _ in block) for block in blocks]
     slope, start = statistics.linear_regression(minutes, means)
     middle = statistics.fmean(minutes)
     spread = sum((at - middle) ** 2 for at in minutes)
     rest = sum((mean - start - slope * at) ** 2 for at, mean in zip(minutes, means, strict=True)) / (BLOCKS - 2)
-    level, rss = statistics.median(pss for _, pss, _ in warm), statistics.median(rss for _, _, rss in warm)
+    level, rss = statistics.median(own for _, own, _ in warm), statistics.median(rss for _, _, rss in warm)
     return Growth(process, int(level), int(rss), slope, T_95 * math.sqrt(rest / spread))
