@@ -108,7 +108,10 @@ class Commander:
         stage = run.state.partition(".")[0]
         subject = tx.journal.subject(run.id, stage) if run.state.endswith(".approval") else None
         if subject is None or subject.sha256[:16] not in event.external_id:
-            return "the button belongs to something that is no longer shown"
+            now = f"{run.state} with {subject.sha256[:16]}" if subject is not None else run.state
+            return (
+                f"the button of {event.external_id!r} belongs to something that is no longer shown: the run is in {now}"
+            )
         match event.identifier:
             case "approve":
                 claim = {
