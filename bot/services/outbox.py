@@ -20,8 +20,6 @@ from bot.services.desk import HOUR_MS, Desk, is_over, text_hash
 from bot.services.setting import Setting
 from bot.services.write_facts import facts_at_staging
 
-OURS = ("external_id",)
-"""Fields of a payload that hold no word of anybody else."""
 LIMIT_BYTES = 60_000
 """Comment bodies are cut here: safe on every surface of GitHub."""
 
@@ -152,8 +150,7 @@ class Outboxes:
         if isinstance(write, BranchCreate | BranchUpdate):
             return write.payload
         found: dict[str, Any] = self.desk.redactor.redact_all(write.payload)
-        # Ours alone, and read back when a button is pressed: a run's id that ends in `pw` would make what follows it a password.
-        return found | {name: write.payload[name] for name in OURS if name in write.payload}
+        return found
 
     def _decide(self, tx: Transaction, run: r.Run | None, repository: r.Repository, row: r.OutboxRow) -> None:
         facts = facts_at_staging(self.desk, tx, run, repository, row)
