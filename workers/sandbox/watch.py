@@ -101,7 +101,8 @@ def members_of(top: int) -> Iterator[int]:
         yield pid
         try:
             threads = list(Path(f"/proc/{pid}/task").iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
+            # It ended meanwhile: gone, or about to be.
             continue
         for thread in threads:
             waiting.extend(int(child) for child in read_proc(f"{thread}/children").split())
