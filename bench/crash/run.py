@@ -81,7 +81,7 @@ def main() -> None:
     results = []
     for topology in DATABASES[asked.db]:
         plan = Plan(asked.effects, asked.kills, topology, asked.seed, loses_endings=asked.lose, stuck_s=asked.stuck)
-        with Chaos(plan, say=lambda line, name=topology: print(f"{name}: {line}", file=sys.stderr)) as chaos:  # type: ignore[misc]
+        with Chaos(plan, say=lambda line, name=topology: print(f"{name}: {line}", file=sys.stderr)) as chaos:  # type: ignore[misc]  # a default binds now
             results.append(chaos.run())
         complain(results[-1])
         if asked.log is not None and results[-1].log:

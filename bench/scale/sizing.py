@@ -36,7 +36,7 @@ def demo(directory: Path) -> dict[str, Any]:
 
 def _copy(tx: Any, copy: Path) -> None:
     """The database as it is now; the ports have no word for its file."""
-    source = tx.runs._link._connection.connection.driver_connection  # noqa: SLF001
+    source = tx.runs._link._connection.connection.driver_connection  # noqa: SLF001  # no port gives the driver's connection, whose backup this is
     with closing(sqlite3.connect(copy)) as target:
         source.backup(target)
 

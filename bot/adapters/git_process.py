@@ -133,7 +133,7 @@ class Git:
                 stderr=subprocess.PIPE,
                 timeout=self._seconds,
                 check=False,
-                **source,  # type: ignore[call-overload]
+                **source,  # type: ignore[call-overload]  # input or stdin, and `run` has an overload for each
             )
         except subprocess.TimeoutExpired as error:
             raise GitFailed(

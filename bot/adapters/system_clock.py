@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 import time
+
+from bot.domain.ids import short_id
 
 
 class SystemClock:
@@ -23,8 +24,8 @@ class SystemChance:
         return secrets.token_hex(16)
 
     def name(self) -> str:
-        """12 lower-case base32 characters, 60 bits."""
-        return base64.b32encode(secrets.token_bytes(8)).decode("ascii").lower()[:12]
+        """As `bot.domain.ids.short_id`."""
+        return short_id(secrets.token_bytes(8))
 
     def jitter(self, span: int) -> int:
         """A whole number from 0 to ``span`` inclusive."""

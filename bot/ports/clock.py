@@ -19,7 +19,7 @@ class Chance(Protocol):
         """32 lower-case hex digits, 128 bits from the system's generator."""
 
     def name(self) -> str:
-        """A short new id: 12 lower-case base32 characters."""
+        """A short new id, as `bot.domain.ids.short_id` makes them."""
 
     def jitter(self, span: int) -> int:
         """A whole number from 0 to ``span`` inclusive."""

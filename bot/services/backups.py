@@ -8,22 +8,20 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from bot.domain.jobs import AGENT_QUEUES
+from bot.domain.ids import short_id
+from bot.domain.jobs import JobKind
 from bot.domain.workflow import ENDS, WORKFLOWS
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.desk import DAY_MS, Desk
+from bot.services.desk import DAY_MS, Desk, is_over
 
 MOST: Final = 100_000
 LIVING: Final = tuple(sorted({state for one in WORKFLOWS.values() for state in one.states} - ENDS))
 SCOPE: Final = "system"
-LETTERS: Final = "bcdfghjlmnpqrstvxz23456789"
 KEY: Final = "restored"
 """A switch that stops nothing: its time is when the records were last restored."""
 LATE_MS: Final = 4 * DAY_MS
 """How long deliveries from before a restore may come again, a day longer than GitHub repeats them."""
-HOLD_MS: Final = 120_000
-"""How long agents wait after a restore, so that nothing is paid for before GitHub was looked at."""
 
 
 def restored_at(tx: Transaction) -> int:
@@ -42,6 +40,20 @@ def is_restored(tx: Transaction, run: r.Run) -> bool:
     return comes_from(run, restored_at(tx))
 
 
+def looked_at(run: r.Run) -> int:
+    """When GitHub was looked at for the run, in milliseconds since the epoch; 0 for never."""
+    return int(run.known.get("looked", {}).get("at", 0))
+
+
+def awaits_look(tx: Transaction, run: r.Run) -> bool:
+    """Whether the run must wait: it comes from a backup, and it is not known yet how far GitHub is ahead of it."""
+    mark = restored_at(tx)
+    if not comes_from(run, mark) or is_over(run):
+        return False
+    reads = (job for job in tx.jobs.of_run(run.id) if job.kind == JobKind.PULL_STATE)
+    return looked_at(run) < mark or any(job.state in {"queued", "running"} for job in reads)
+
+
 def is_in_doubt(tx: Transaction, row: r.OutboxRow) -> bool:
     """Whether an earlier life of these records may have sent this row: then it is looked up before it is sent."""
     mark = restored_at(tx)
@@ -58,35 +70,16 @@ def token_of(delivery_id: str, key: str) -> str:
 
 
 def run_name(delivery_id: str) -> str:
-    """The id of the run that a delivery starts, 56 bits: a delivery that comes again starts the same run.
-
-    Without vowels, k, w and y no id holds a word like `pwd` or `key`, by which redaction would take what follows it for a secret.
-    """
-    number, letters = int.from_bytes(hashlib.sha256(f"run:{delivery_id}".encode()).digest()), []
-    for _ in range(12):
-        number, place = divmod(number, len(LETTERS))
-        letters.append(LETTERS[place])
-    return "".join(letters)
+    """The id of the run that a delivery starts: a delivery that comes again starts the same run."""
+    return short_id(hashlib.sha256(f"run:{delivery_id}".encode()).digest())
 
 
 def mark_restored(desk: Desk, tx: Transaction, by: str) -> int:
-    """Leave the mark, have every living run look at GitHub first, and let agents wait for that. Returns how many runs live."""
+    """Leave the mark, and have every living run look at GitHub first. Returns how many runs live."""
     now, count = desk.clock.now(), 0
     tx.journal.set_switch(r.Switch(SCOPE, KEY, False, by, "restored from a backup", now))
     tx.journal.audit(at=now, kind="restored", subject="records", body={"by": by})
     for run in tx.runs.recent(states=LIVING, limit=MOST):
         count += 1
         tx.runs.wake(run.id, now)
-        for job in tx.jobs.of_run(run.id):
-            if job.queue in AGENT_QUEUES and job.state in {"queued", "running"}:
-                _put_off(desk, tx, job, now)
     return count
-
-
-def _put_off(desk: Desk, tx: Transaction, job: r.Job, now: int) -> None:
-    held = tx.jobs.claim(job.id, owner=desk.owner, now=max(now, job.lease_until, job.not_before), lease_ms=HOLD_MS)
-    if held is not None:
-        until, why = max(now + HOLD_MS, job.not_before), "the records were restored; GitHub is looked at first"
-        tx.jobs.settle(
-            job.id, fence=held.fence, state="queued", now=now, not_before=until, reason=why, spend_attempt=False
-        )

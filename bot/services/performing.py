@@ -10,12 +10,13 @@ from typing import TypeAlias, assert_never
 import structlog
 
 from bot.domain.errors import ConductorError, Fault, SandboxUnavailable, StaleFence, Stopped, StorageBusy
-from bot.domain.jobs import JobKind
+from bot.domain.jobs import AGENT_QUEUES, JobKind
 from bot.domain.outcome import Done, NeedsHuman, Outcome, Retry, Snooze
 from bot.ports import records as r
 from bot.ports.github import GitHubBusy, GitHubLimited, RepositoryUnusable
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
+from bot.services.backups import awaits_look
 from bot.services.clock_watch import ClockWatch
 from bot.services.desk import HOUR_MS, Desk, backoff, wake
 
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 Handler: TypeAlias = Callable[[r.Job], Outcome]
 SOONEST_MS = 1_000
 STOPPED_PAUSE_MS = 2_000
+HELD_MS = 10_000
 LONGEST_PAUSE_MS = 60_000
 ENDLESS = frozenset({JobKind.RECOVERY})
 """Kinds that are never given up: each hour has one, and after its end nobody would look again until the next."""
@@ -73,6 +75,8 @@ class Performer:
 
     def _outcome(self, job: r.Job) -> Outcome:
         try:
+            if job.queue in AGENT_QUEUES and self._awaits_look(job):
+                return Snooze(self.desk.clock.now() + HELD_MS, "The records were restored; GitHub is looked at first.")
             return self.handlers[job.kind](job)
         except Stopped as stop:
             return Snooze(self.desk.clock.now() + STOPPED_PAUSE_MS, stop.sentence)
@@ -92,6 +96,12 @@ class Performer:
         except Exception as error:
             log.exception("job_failed", job=job.id, kind=job.kind)
             return _again(job, f"{type(error).__name__}: {error}")
+
+    def _awaits_look(self, job: r.Job) -> bool:
+        """Nothing is paid for before it is known how far GitHub is ahead of records from a backup, however long it says nothing."""
+        with self.desk.storage.read() as tx:
+            run = tx.runs.get(job.run_id or "")
+            return run is not None and awaits_look(tx, run)
 
     def _patient(self, job: r.Job, away: GitHubBusy) -> Outcome:
         """Asked again and again, ever more seldom, without spending an attempt."""

@@ -19,7 +19,7 @@ from bot.ports import records as r
 from bot.ports.queue import Nudge
 from bot.ports.storage import Transaction
 from bot.services.approving import Approving
-from bot.services.backups import is_restored
+from bot.services.backups import awaits_look, is_restored
 from bot.services.desk import Desk, ask, backoff, end, halt, is_over, new_job, take_edge, wake, workflow_of
 from bot.services.drafting import Drafting as DraftingService
 from bot.services.hearing import own_heads
@@ -103,7 +103,7 @@ class Progress:
                 if run.state_seq == before:
                     break
             run = self.reconciling.keep(tx, run)
-            if not self.reconciling.holds(tx, run):
+            if not awaits_look(tx, run):
                 run = self.publishing.stage_wanted(tx, run)
             now = self.desk.clock.now()
             # What was learnt or moved may make more possible: a run rests when a look at it changes nothing.
@@ -134,7 +134,7 @@ class Progress:
         if is_over(run):
             return run
         run = self._closings(tx, run)
-        if is_over(run) or run.paused or self.reconciling.holds(tx, run):
+        if is_over(run) or run.paused or awaits_look(tx, run):
             return run
         wished = self._wish(tx, run)
         if wished is not None:

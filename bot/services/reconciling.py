@@ -18,7 +18,7 @@ from bot.domain.workflow import IN_REVIEW
 from bot.domain.writes import LabelRemove
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.backups import comes_from, is_restored, restored_at
+from bot.services.backups import comes_from, is_restored, looked_at, restored_at
 from bot.services.commanding import Commander
 from bot.services.comparing import LAG_MS
 from bot.services.desk import HOUR_MS, Desk, ask, is_over
@@ -50,10 +50,10 @@ class Reconciling:
 
     def _due_at(self, run: r.Run, mark: int) -> int:
         now, asked = self.desk.clock.now(), int(run.known.get("asked", {}).get("at", 0))
-        if comes_from(run, mark) and _looked_at(run) < mark:
+        if comes_from(run, mark) and looked_at(run) < mark:
             return asked + EVERY_MS if mark <= asked <= now else now
         # Times ahead of a clock that went back must not put looks off until it has caught up.
-        last = max((at for at in (_looked_at(run), asked, run.created_at) if at <= now), default=now)
+        last = max((at for at in (looked_at(run), asked, run.created_at) if at <= now), default=now)
         return last + _pause(run, last)
 
     def keep(self, tx: Transaction, run: r.Run) -> r.Run:
@@ -68,14 +68,6 @@ class Reconciling:
             return replace(run, known={**run.known, "asked": {"key": before.key, "at": now}})
         job = ask(tx, self._look(tx, run, now))
         return replace(run, known={**run.known, "asked": {"key": job.key, "at": now}})
-
-    def holds(self, tx: Transaction, run: r.Run) -> bool:
-        """Whether the run must wait: it comes from a backup, and it is not known yet how far GitHub is ahead of it."""
-        mark = restored_at(tx)
-        if not comes_from(run, mark) or is_over(run):
-            return False
-        reads = (job for job in tx.jobs.of_run(run.id) if job.kind == JobKind.PULL_STATE)
-        return _looked_at(run) < mark or any(job.state in {"queued", "running"} for job in reads)
 
     def take(self, tx: Transaction, run_id: str) -> None:
         """Take in the newest look that has ended, under the run's lock."""
@@ -101,7 +93,7 @@ class Reconciling:
         now, known = self.desk.clock.now(), run.known
         keys = [str(known.get("asked", {}).get("key", "")), *(_key(run, now - ago) for ago in (0, EVERY_MS))]
         jobs = [tx.jobs.by_key(key) for key in dict.fromkeys(keys) if key]
-        last = _looked_at(run) if _looked_at(run) <= now else 0
+        last = looked_at(run) if looked_at(run) <= now else 0
         fresh = [
             job
             for job in jobs
@@ -246,10 +238,6 @@ class Reconciling:
             repository.id, repository.full_name, repository.default_branch, private=bool(repository.private)
         )
         return Origin(run.installation_id, ref, Actor(int(by[0]), by[1], by[2]))
-
-
-def _looked_at(run: r.Run) -> int:
-    return int(run.known.get("looked", {}).get("at", 0))
 
 
 def _pause(run: r.Run, last: int) -> int:

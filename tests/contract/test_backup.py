@@ -13,6 +13,7 @@ import bot.bootstrap
 from bot.cli.backing_up import back_up, put_back
 from bot.domain.audit_chain import verify_chain
 from bot.ports.records import Job
+from bot.simulator.github.faults import Fault
 from tests.harness.house import FragileStorage, House
 
 HOUR_S = 3_600
@@ -71,8 +72,10 @@ def _at(house: House, kind: str) -> None:
     house.agents.hooks[kind] = once
 
 
+@pytest.mark.parametrize("silent", [0, 8], ids=["", "silent"])
 @pytest.mark.parametrize(("kind", "merged"), [("review", False), ("step", False), ("draft", True)])
-def test_a_copy_from_mid_run_repeats_nothing_that_github_shows(kind: str, merged: bool) -> None:
+def test_a_copy_from_mid_run_repeats_nothing_that_github_shows(kind: str, merged: bool, silent: int) -> None:
+    """Also when GitHub does not answer for minutes after the restore."""
     with House(messy=True) as house:
         _at(house, kind)
         house.published()
@@ -83,6 +86,7 @@ def test_a_copy_from_mid_run_repeats_nothing_that_github_shows(kind: str, merged
         house.later(20 * HOUR_S)
         before, drafted = _shown(house), len(house.agents.asked)
         _restore(house, house.folder / "backup")
+        house.github.faults.append(Fault("GET /repos/*", status=502, times=silent))
         house.pump()
         for _ in range(4):
             house.later(301)

@@ -75,15 +75,19 @@ def test_the_clock_jumps_while_work_is_in_hand(jump_ms: int, calm: dict[str, Any
         single(house, calm)
 
 
+def _begun_a_day_ahead(house: House) -> None:
+    """A run begins under a clock that is a day ahead, and one of its rows waits for its second try, which does not come here."""
+    house.clock.ahead_ms += DAY_MS
+    house.github.label("conductor", by="ana", number=7)
+    for _ in range(4):
+        house._settle()
+        house.parts.sweeper.sweep()
+
+
 def test_a_clock_that_was_ahead_holds_nothing_up_when_it_is_right_again(plan: dict[str, Any]) -> None:
     """Every kind of wait and lease was made while it was a day ahead."""
     with House(faults=[Fault("POST /repos/*/issues/7/comments", status=502, times=1)]) as house:
-        house.clock.ahead_ms += DAY_MS
-        house.github.label("conductor", by="ana", number=7)
-        for _ in range(4):
-            # The row waits for its second try; its time is not come, so nothing here goes on to it.
-            house._settle()
-            house.parts.sweeper.sweep()
+        _begun_a_day_ahead(house)
         waits = [row for row in house.rows("comment.create") if row.state == "allowed"]
         assert [row.not_before > house.clock.now() for row in waits if row.attempts] == [True]
         with house.parts.storage.begin() as tx:
@@ -107,11 +111,7 @@ def test_who_starts_after_the_clock_was_set_right_does_not_wait_for_the_day_that
 ) -> None:
     """Nobody who runs has seen the clock ahead; the records have."""
     with House(faults=[Fault("POST /repos/*/issues/7/comments", status=502, times=1)]) as house:
-        house.clock.ahead_ms += DAY_MS
-        house.github.label("conductor", by="ana", number=7)
-        for _ in range(4):
-            house._settle()
-            house.parts.sweeper.sweep()
+        _begun_a_day_ahead(house)
         house.clock.ahead_ms -= DAY_MS
         house.restart()
         house.later(70)

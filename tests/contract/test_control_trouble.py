@@ -9,6 +9,11 @@ from unittest import mock
 import pytest
 from structlog.testing import capture_logs
 
+from bot.domain.errors import StaleFence
+from bot.domain.jobs import JobKind
+from bot.domain.outcome import Outcome
+from bot.ports import records as r
+from bot.services.performing import Performer
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 from tests.harness.house_agents import FIXED, PLAN
@@ -294,3 +299,20 @@ def test_a_paused_run_learns_that_its_pull_request_was_closed() -> None:
         house.github.close_item("pull", "ana")
         house.pump()
         assert house.state == "cancelled", house.story()
+
+
+def test_a_job_whose_run_changed_under_it_is_tried_again() -> None:
+    """It is still held by who does it: nobody else would do it, and the run would wait for it for ever."""
+    with House() as house:
+        snapshot, met = house.performer.handlers[JobKind.SNAPSHOT], list[str]()
+
+        def stale(job: r.Job) -> Outcome:
+            met.append(job.id)
+            if len(met) == 1:
+                raise StaleFence("The run has changed since it was read; read it again.")
+            return snapshot(job)
+
+        house.performer = Performer(house.parts.desk, {**house.performer.handlers, JobKind.SNAPSHOT: stale})
+        house.planned()
+        assert len(met) == 2
+        assert len(set(met)) == 1

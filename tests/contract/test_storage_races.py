@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import psycopg
 import pytest
@@ -23,8 +25,10 @@ from bot.adapters.storage import InboxWriter, SqlStorage, migrate
 from bot.adapters.storage.migrating import newest
 from bot.domain.audit_chain import verify_chain
 from bot.domain.errors import ConductorError, InternalError, OverBudget, SettingsError, StaleFence, StorageBusy
+from bot.domain.events import Actor, ButtonPressed, Origin, RepositoryRef
 from bot.ports import records as r
 from bot.ports.storage import Transaction
+from bot.services.routing import Router
 from tests.contract.databases import (
     KINDS,
     NOW,
@@ -411,3 +415,32 @@ def test_the_receiver_comes_back_after_its_connection_was_cut(tmp_path: Path) ->
         )
     assert inbox.store([delivery("d1"), delivery("d2")]) == [False, True]
     inbox.close()
+
+
+def test_who_presses_a_button_while_the_run_changes_meets_the_changed_run(tmp_path: Path) -> None:
+    """On PostgreSQL, where one transaction reads while the other has not ended: the press waits for it."""
+    storage = furnished(fresh_url("postgres", tmp_path))
+    with storage.begin() as tx:
+        tx.runs.add(run())
+    changed, router = threading.Event(), Router(*[mock.Mock()] * 3)
+    ref = RepositoryRef(REPOSITORY, "acme/calc", "main", private=False)
+    pressed = ButtonPressed(Origin(1, ref, Actor(1, "ana", "User")), 1, "plan", "", 1, f"{run().id}:plan:x", "approve")
+
+    def change() -> None:
+        with storage.begin() as tx:
+            locked = tx.runs.lock(run().id)
+            assert locked is not None
+            tx.runs.save(replace(locked, paused=True))
+            changed.set()
+            # So long the press must wait, or it reads what was.
+            time.sleep(0.3)
+
+    with ThreadPoolExecutor(1) as other:
+        ended = other.submit(change)
+        assert changed.wait(10)
+        with storage.begin() as tx:
+            met = router._run_of_check(tx, pressed)
+        ended.result()
+    storage.close()
+    assert met is not None
+    assert met.paused

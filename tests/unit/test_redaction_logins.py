@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import string
-
 import pytest
 
 from bot.redaction import Redactor
+from tests.harness.redaction import DRAWN, WEAK, WORD, goes_alone, made, stays
 
-ALNUM = string.ascii_letters + string.digits
-
-
-def made(length: int) -> str:
-    """A text that looks issued; no whole secret stands in this file."""
-    return "".join(random.Random(length).choices(ALNUM, k=length))
-
-
-WORD = "light" + "house"
-WEAK = "tundra" + "42"
-DRAWN = "nzxs" + "oehf"
 PADDED = "K" + made(21) + "=="
 
 SECRETS = {
@@ -170,19 +157,12 @@ REPEATS = {
 
 @pytest.mark.parametrize("kind", SECRETS)
 def test_a_secret_that_is_handed_over_goes_and_the_rest_stays(kind: str) -> None:
-    form, value = SECRETS[kind]
-    redactor = Redactor()
-    before, after = form.format("\0").split("\0")
-    done = redactor.redact(f"{before}{value}{after}\n")
-    assert len(done.found) == 1
-    assert done.text == f"{before}{redactor.placeholder(done.found[0])}{after}\n"
-    assert redactor.redact(done.text).text == done.text
+    goes_alone(*SECRETS[kind])
 
 
 @pytest.mark.parametrize("kind", NO_SECRETS)
 def test_what_is_not_handed_over_as_a_secret_stays(kind: str) -> None:
-    text = NO_SECRETS[kind] + "\n"
-    assert Redactor().redact(text).text == text
+    stays(NO_SECRETS[kind])
 
 
 @pytest.mark.parametrize("kind", REPEATS)

@@ -28,7 +28,7 @@ from workers.sandbox.growth import Growth, measure
 from workers.sandbox.holding import Places
 from workers.sandbox.masks import HELD, HOLD_ALL, Protection, _may_be_held, mounts
 from workers.sandbox.skeleton import Claimed
-from workers.sandbox.watch import Limits
+from workers.sandbox.watch import Limits, members_of
 from workers.sandbox.workspaces import changes
 
 __all__ = ["sandbox"]
@@ -323,3 +323,23 @@ time.sleep(600)
     assert not gone.exists()
     assert {second.path.name, of_another_kind.name} <= kept
     assert {"toolchain-1-2", "empty", "sandbox.lock"} <= kept
+
+
+@pytest.mark.parametrize("gone", [FileNotFoundError, ProcessLookupError])
+def test_a_process_that_ends_while_its_children_are_listed_is_passed_over(
+    gone: type[OSError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is what the kernel says of a folder that was opened before its process ended."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        listed = Path.iterdir
+
+        def ending(path: Path) -> Iterator[Path]:
+            if path == Path(f"/proc/{child.pid}/task"):
+                raise gone
+            return listed(path)
+
+        monkeypatch.setattr(Path, "iterdir", ending)
+        try:
+            assert child.pid in list(members_of(os.getpid()))
+        finally:
+            child.kill()
