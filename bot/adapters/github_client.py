@@ -10,7 +10,8 @@ import json
 import ssl
 import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from githubkit.cache import MemCacheStrategy
 from githubkit.exception import GitHubException, RequestFailed
 
 from bot.adapters.webhook_payloads import milliseconds
-from bot.domain.errors import InternalError, SettingsError
+from bot.domain.errors import InternalError, SettingsError, StaleFence
 from bot.policy.facts import is_in_repository
 from bot.ports.clock import Clock
 from bot.ports.github import GitHubBusy, GitHubLimited, GitHubRefused, Place
@@ -85,21 +86,41 @@ class Addresses:
         return self.git.startswith("http://")
 
 
-class _KeptTransport(httpx.BaseTransport):
-    """One connection pool for all of githubkit's short-lived clients, which would close it after each request."""
+Last = Callable[[], None]
+"""What is asked once more before the bytes of a request go; it raises when they must not."""
+_LAST: ContextVar[Last | None] = ContextVar("_LAST", default=None)
 
-    def __init__(self, base_url: str) -> None:
-        host = urlsplit(base_url).hostname or ""
-        proxy = (
-            None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(urlsplit(base_url).scheme)
-        )
-        self._inner = httpx.HTTPTransport(verify=ssl.create_default_context(), proxy=proxy)
+
+class _Transport(httpx.BaseTransport):
+    """One connection pool for all of githubkit's short-lived clients, which would close it after each request.
+
+    It is also the last place before the wire: a request is checked here when it, and again when its headers and its body,
+    are about to be written, because a process may be halted for minutes at any moment before that.
+    """
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        last = _LAST.get()
+        if last is not None:
+            last()
+
+            def written(event: str, _told: object) -> None:
+                if event.endswith((".send_request_headers.started", ".send_request_body.started")):
+                    last()
+
+            request.extensions["trace"] = written
         return self._inner.handle_request(request)
 
     def shut(self) -> None:
         self._inner.close()
+
+
+def _connections(base_url: str) -> httpx.HTTPTransport:
+    host = urlsplit(base_url).hostname or ""
+    proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(urlsplit(base_url).scheme)
+    return httpx.HTTPTransport(verify=ssl.create_default_context(), proxy=proxy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +131,7 @@ class _Request:
     url: str
     params: Mapping[str, Any] | None
     content: bytes | None
+    last: Last | None = None
 
 
 class Moved(GitHubRefused):
@@ -145,7 +167,7 @@ class GitHubClient:
         self.addresses = Addresses.of(base_url)
         self._clock = clock
         self._timeout = timeout
-        self._kept = None if transport is not None else _KeptTransport(base_url)
+        self._transport = _Transport(transport or _connections(base_url))
         settings: dict[str, Any] = {
             "base_url": self.addresses.api,
             "http_cache": False,
@@ -153,7 +175,7 @@ class GitHubClient:
             "timeout": timeout,
             "follow_redirects": False,
             "cache_strategy": MemCacheStrategy(),
-            "transport": transport or self._kept,
+            "transport": self._transport,
             "user_agent": "conductor",
         }
         self._app = GitHub(AppAuthStrategy(str(app_id), private_key), **settings)
@@ -167,8 +189,7 @@ class GitHubClient:
 
     def close(self) -> None:
         """Close the connections."""
-        if self._kept is not None:
-            self._kept.shut()
+        self._transport.shut()
 
     def as_app(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, content: bytes | None = None
@@ -188,17 +209,19 @@ class GitHubClient:
         permissions: Mapping[str, str] = READ,
         params: Mapping[str, Any] | None = None,
         content: bytes | None = None,
+        last: Last | None = None,
     ) -> httpx.Response:
         """A request to the API with a token for this one repository. ``path`` is already encoded.
 
-        Raises ``InternalError`` for a path that could be read as one outside the repository.
+        Raises ``InternalError`` for a path that could be read as one outside the repository. ``last`` is asked when the
+        request's bytes are about to be written; what it raises goes on up as it is (a ``StaleFence``), and nothing is sent.
         """
         whole = method == "GET" and path == f"/repos/{place.full_name}"
         if not whole and not is_in_repository(path, place.full_name):
             raise InternalError(
                 f"The path {path!r} is not one of repository {place.full_name}; it is not asked for.", {"path": path}
             )
-        return self._with_token(place, permissions, _Request(method, self.addresses.api + path, params, content))
+        return self._with_token(place, permissions, _Request(method, self.addresses.api + path, params, content, last))
 
     def end_of_log(self, place: Place, path: str, limit: int) -> str:
         """The last ``limit`` bytes of a text that GitHub keeps elsewhere and sends us to; asked for there without a credential."""
@@ -223,9 +246,11 @@ class GitHubClient:
             raise _busy("", f"the log could not be read: {type(error).__name__}") from error
         return kept.decode("utf-8", "replace")
 
-    def graphql(self, place: Place, content: bytes, permissions: Mapping[str, str] = READ) -> dict[str, Any]:
-        """A GraphQL document's ``data``. Its ``errors`` are a refusal, or a limit where GitHub says so."""
-        response = self._with_token(place, permissions, _Request("POST", self.addresses.graphql, None, content))
+    def graphql(
+        self, place: Place, content: bytes, permissions: Mapping[str, str] = READ, last: Last | None = None
+    ) -> dict[str, Any]:
+        """A GraphQL document's ``data``. Its ``errors`` are a refusal, or a limit where GitHub says so. ``last``: as of ``call``."""
+        response = self._with_token(place, permissions, _Request("POST", self.addresses.graphql, None, content, last))
         answer = decoded(response)
         errors = answer.get("errors") if isinstance(answer, dict) else [{"message": "no object"}]
         if errors:
@@ -280,6 +305,7 @@ class GitHubClient:
         if request.content is not None:
             headers["Content-Type"] = "application/json"
         params = dict(request.params) if request.params else None
+        asked = _LAST.set(request.last)
         try:
             answer: Response[Any] = github.request(
                 request.method, request.url, params=params, content=request.content, headers=headers
@@ -287,10 +313,14 @@ class GitHubClient:
         except RequestFailed as failed:
             raise self._mapped(failed.response.raw_response) from failed
         except GitHubException as error:
+            if isinstance(error.__cause__, StaleFence):
+                raise error.__cause__ from None
             raise _busy("", f"{type(error).__name__}: {error.__cause__ or error}") from error
         except (ValueError, OverflowError) as error:
             # githubkit reads limit headers as whole numbers and lets go of the answer when they are none.
             raise _limited(_MINUTE_MS, "a limit whose end cannot be read") from error
+        finally:
+            _LAST.reset(asked)
         if answer.status_code >= 300:
             raise Moved(answer.status_code, answer.raw_response.headers.get("location", ""))
         return answer.raw_response

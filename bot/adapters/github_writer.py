@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -90,8 +91,7 @@ class GitHubAppWriter:
         if row.kind in _BRANCHES:
             return self._branch(row, payload)
         if row.kind in _GRAPHQL:
-            self._still_ours(row)
-            self._client.graphql(row.place, row.body, PERMISSIONS[row.kind])
+            self._client.graphql(row.place, row.body, PERMISSIONS[row.kind], partial(self._still_ours, row))
             return Sent(200, str(payload["variables"]["id"]), "")
         return self._plain(row, payload)
 
@@ -120,15 +120,14 @@ class GitHubAppWriter:
         raise refused
 
     def _write(self, row: OutboxWrite, method: str, path: str, content: bytes | None) -> httpx.Response:
-        self._still_ours(row)
-        return self._client.call(row.place, method, path, permissions=PERMISSIONS[row.kind], content=content)
+        ours = partial(self._still_ours, row)
+        return self._client.call(row.place, method, path, permissions=PERMISSIONS[row.kind], content=content, last=ours)
 
     def _still_ours(self, row: OutboxWrite) -> None:
-        """Just before each request: a process that was halted for longer than its lease must not send what another one has.
+        """The last thing before a request's bytes: a process that was halted for longer than its lease must not send what another one has.
 
-        GitHub knows no fences, so the time is what keeps the two apart. The token comes first: to get one takes time, too.
+        GitHub knows no fences, so the time is what keeps the two apart.
         """
-        self._client.token(row.place, PERMISSIONS[row.kind])
         if row.until and self._client.now() >= row.until:
             raise StaleFence(
                 f"The lease on outbox row {row.row_id} ran out before it was sent; nothing more of it is sent from here.",

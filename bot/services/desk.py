@@ -55,9 +55,13 @@ class Limits:
         return HOUR_MS // self.content_an_hour
 
     @property
-    def list_lag_ms(self) -> int:
-        """How long GitHub may leave out of a list what was just made; it says nothing of this, so a share of the lease that is ample."""
-        return self.lease_ms // 10
+    def unseen_ms(self) -> int:
+        """How long what was sent may not be seen on GitHub, though it will be there: 15 seconds of a minute's lease.
+
+        GitHub ends a request that takes longer than 10 seconds, also when its sender is dead (its REST API's troubleshooting
+        page, "Timeouts"); then lists lag, of which it says nothing.
+        """
+        return self.lease_ms // 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,15 +299,15 @@ class Dispatch:
         span = backoff(row.attempts)
         wait = span // 2 + self.desk.chance.jitter(span // 2)
         if unknown and row.kind in LISTED:
-            wait = max(wait, self.desk.limits.list_lag_ms)
+            wait = max(wait, self.desk.limits.unseen_ms)
         until = self.desk.clock.now() + wait
         self._settle(row, state="allowed", not_before=until, reason=busy.sentence, response=self._doubt(row, unknown))
         return False
 
     def _let_show(self, row: r.OutboxRow) -> bool:
-        """Whoever held it may have sent it a moment ago: lists lag, and what is looked for too early would be sent twice."""
-        until = self.desk.clock.now() + self.desk.limits.list_lag_ms
-        why = "an earlier try may not be listed yet"
+        """Whoever held it may have sent it a moment ago; what is looked for too early would be sent twice."""
+        until = self.desk.clock.now() + self.desk.limits.unseen_ms
+        why = "an earlier try may not be seen yet"
         self._settle(row, state="allowed", not_before=until, reason=why, response=self._doubt(row, unknown=True))
         return True
 

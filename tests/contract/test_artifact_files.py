@@ -117,7 +117,6 @@ def test_clock_and_chance() -> None:
     assert clock.now() > 1_700_000_000_000
     assert len({chance.token() for _ in range(50)}) == 50
     assert all(len(token) == 32 and int(token, 16) >= 0 for token in (chance.token(),))
-    assert set(chance.name()) <= set("abcdefghijklmnopqrstuvwxyz234567")
-    assert len(chance.name()) == 12
+    assert len({chance.name() for _ in range(50)}) == 50
     assert {chance.jitter(1) for _ in range(100)} == {0, 1}
     assert chance.jitter(0) == 0

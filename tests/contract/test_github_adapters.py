@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -964,11 +965,12 @@ def test_the_token_is_in_no_argument_url_or_file(
 
 
 class Slow:
-    """A clock, and a GitHub that takes a minute to mint a token. ``sent``: the requests that came after."""
+    """A clock, and a GitHub that takes a minute to mint a token. ``sent``: the requests that came after; ``stale``: so many of them get 401."""
 
-    def __init__(self) -> None:
+    def __init__(self, stale: int = 0) -> None:
         self.time = 1_800_000_000_000
         self.sent: list[str] = []
+        self.stale = stale
 
     def now(self) -> int:
         return self.time
@@ -978,22 +980,60 @@ class Slow:
             self.time += 60_000
             return httpx.Response(201, json={"token": "ghs_x", "expires_at": "2100-01-01T00:00:00Z"})
         self.sent.append(request.url.path)
+        if len(self.sent) <= self.stale:
+            return httpx.Response(401, json={"message": "Bad credentials"})
         return httpx.Response(201, json={"id": 1, "data": {}})
 
 
 @pytest.mark.parametrize("write", [w.CommentCreate(NAME, 7, text("hello")), w.PullReady(NAME, 8, "a" * 40, "PR_x")])
-@pytest.mark.parametrize(("left_ms", "goes"), [(60_000, False), (60_001, True)])
-def test_nothing_is_sent_when_the_lease_ran_out_while_the_token_was_minted(
-    key: str, desk: Desk, write: w.Write, left_ms: int, goes: bool
+@pytest.mark.parametrize(
+    ("left_ms", "stale", "tries"), [(60_000, 0, 0), (60_001, 0, 1), (120_000, 1, 1), (120_001, 1, 2)]
+)
+def test_nothing_is_sent_when_the_lease_ran_out_while_a_token_was_minted(
+    key: str, desk: Desk, write: w.Write, left_ms: int, stale: int, tries: int
 ) -> None:
-    slow = Slow()
+    slow = Slow(stale)
     transport = httpx.MockTransport(slow.handle)
     client = GitHubClient(
         app_id=77, private_key=key, base_url="https://api.github.com", clock=slow, transport=transport
     )
     writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit, keep=desk.keep)
     approved = yes(PLACE, write, until=slow.time + left_ms)
-    with nullcontext() if goes else pytest.raises(StaleFence, match="nothing more of it is sent"):
+    with nullcontext() if tries > stale else pytest.raises(StaleFence, match="nothing more of it is sent"):
         writer.send(approved, retry=False)
-    assert len(slow.sent) == goes
+    assert len(slow.sent) == tries
+    client.close()
+
+
+class Halting:
+    """A clock that jumps over the lease's end when it is read for the ``at``-th time since it was armed."""
+
+    def __init__(self) -> None:
+        self.at = self.reads = 0
+
+    def now(self) -> int:
+        self.reads += 1
+        return int(time.time() * 1000) + (120_000 if 0 < self.at <= self.reads else 0)
+
+
+def test_a_process_that_was_halted_sends_nothing_however_far_it_had_come(
+    github: SimulatedGitHub, desk: Desk, place: Place
+) -> None:
+    clock = Halting()
+    client = GitHubClient(app_id=77, private_key=github.private_key_pem, base_url=github.url, clock=clock)
+    writer = GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit, keep=desk.keep)
+    writer.send(yes(place, w.CommentCreate(NAME, 7, text("in good health"))), retry=False)
+    before, reads = len(github.writes), 0
+    for reads in range(1, 9):
+        clock.at, clock.reads = reads, 0
+        approved = yes(place, w.CommentCreate(NAME, 7, text(f"halt {reads}")), until=int(time.time() * 1000) + 60_000)
+        try:
+            writer.send(approved, retry=False)
+        except StaleFence:
+            assert len(github.writes) == before
+        else:
+            break
+    # The token's end, before the request, before its headers and before its body.
+    assert reads == 5
+    assert len(github.writes) == before + 1
     client.close()

@@ -47,14 +47,15 @@ def test_a_whole_run_is_clean(house: House, story: Story) -> None:
 def test_a_comment_that_is_there_twice_is_doubled_by_row_and_by_script(house: House, story: Story) -> None:
     calm = profile(story)
     issue, comment = _ours(story)
-    second = replace(comment, id=house.github.world.new_id())
+    second = replace(comment, id=house.github.world.new_id(), created=comment.created + 7.5)
     issue.comments.append(second)
     try:
         verdict = _judged(house, story, calm)
     finally:
         issue.comments.remove(second)
     assert len(verdict.doubled) == 2
-    assert any(f"comment {second.id}" in one for one in verdict.doubled)
+    told = next(one for one in verdict.doubled if f"comment {second.id}" in one)
+    assert told.endswith("which no row wanted, 7.50 s after the first")
     assert verdict.lost == []
 
 

@@ -15,7 +15,7 @@ LISTED = {
     "POST /repos/*/check-runs": "GET /repos/*/check-runs",
     "POST /repos/*/pulls": "GET /repos/*/pulls",
 }
-LAG_S = 1.5
+LAG_S = 12.0
 
 
 def _lags() -> list[Fault]:
