@@ -123,7 +123,7 @@ class Progress:
         now = self.desk.clock.now()
         if is_over(run):
             return self.retention.time_is_up_at(tx, run) if self.publishing.at_rest(tx, run) else now + WAIT_MS
-        times = [self.reconciling.due_at(tx, run)]
+        times = [self.reconciling.due_at(tx, run, now)]
         if _waits_for_slot(run):
             times.append(now + WAIT_MS)
         if run.state.endswith(".approval"):

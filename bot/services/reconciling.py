@@ -44,12 +44,12 @@ class Reconciling:
     desk: Desk
     commander: Commander
 
-    def due_at(self, tx: Transaction, run: r.Run) -> int:
-        """When the run is to be looked at next, in milliseconds since the epoch."""
-        return self._due_at(run, restored_at(tx))
+    def due_at(self, tx: Transaction, run: r.Run, now: int) -> int:
+        """When the run is to be looked at next: ``now`` for at once. Milliseconds since the epoch."""
+        return self._due_at(run, restored_at(tx), now)
 
-    def _due_at(self, run: r.Run, mark: int) -> int:
-        now, asked = self.desk.clock.now(), int(run.known.get("asked", {}).get("at", 0))
+    def _due_at(self, run: r.Run, mark: int, now: int) -> int:
+        asked = int(run.known.get("asked", {}).get("at", 0))
         if comes_from(run, mark) and looked_at(run) < mark:
             return asked + EVERY_MS if mark <= asked <= now else now
         # Times ahead of a clock that went back must not put looks off until it has caught up.
@@ -59,7 +59,7 @@ class Reconciling:
     def keep(self, tx: Transaction, run: r.Run) -> r.Run:
         """Ask for a look when one is due; runs of the repository that soon want one are looked at with it."""
         now = self.desk.clock.now()
-        if is_over(run) or now < self.due_at(tx, run):
+        if is_over(run) or now < self.due_at(tx, run, now):
             return run
         if "heard_since" not in run.known:
             run = replace(run, known={**run.known, "heard_since": now})
@@ -108,7 +108,7 @@ class Reconciling:
     def _look(self, tx: Transaction, run: r.Run, now: int) -> r.Job:
         mark = restored_at(tx)
         others = (one for one in tx.runs.living_of_repository(run.repository_id) if one.id != run.id)
-        due = [one for one in others if self._due_at(one, mark) - _pause(one, now) // 2 <= now]
+        due = [one for one in others if self._due_at(one, mark, now) - _pause(one, now) // 2 <= now]
         soon = [run, *due][:MOST_RUNS]
         since = min(int(one.known.get("heard_until") or one.known.get("heard_since", now)) for one in soon)
         kind = JobKind.RECONCILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from pathlib import Path
 from unittest import mock
@@ -14,7 +15,7 @@ from bot.cli.backing_up import back_up, put_back
 from bot.domain.audit_chain import verify_chain
 from bot.ports.records import Job
 from bot.simulator.github.faults import Fault
-from tests.harness.house import FragileStorage, House
+from tests.harness.house import FragileStorage, House, HouseClock
 
 HOUR_S = 3_600
 
@@ -133,7 +134,14 @@ def test_a_copy_that_github_is_not_ahead_of_goes_on() -> None:
         assert house.state == "in_review", house.story()
 
 
-def test_an_approval_that_the_copy_has_not_seen_is_fetched_again() -> None:
+def test_an_approval_that_the_copy_has_not_seen_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine so slow that its clock goes on between any two looks at it."""
+
+    def now(self: HouseClock) -> int:
+        self.ahead_ms += 1
+        return time.time_ns() // 1_000_000 + self.ahead_ms
+
+    monkeypatch.setattr(HouseClock, "now", now)
     with House() as house:
         house.planned()
         directory = _copied(house)
