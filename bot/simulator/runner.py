@@ -228,7 +228,7 @@ class Runner:
         quiet_since = time.monotonic()
         while time.monotonic() < self._end:
             topology.check()
-            pending = github.pending_deliveries()
+            now, pending = time.monotonic(), github.pending_deliveries()
             with storage.read() as tx:
                 run = self._newest(tx)
                 self._faults.strike(topology, tx, run)
@@ -236,10 +236,11 @@ class Runner:
                 self.watch(tx, run)
                 if not pending and ready(run, tx):
                     return True
-                if pending or not is_quiet(run, tx):
+                if pending or github.pending_deliveries() or not is_quiet(run, tx):
                     quiet_since = time.monotonic()
-            stuck = time.monotonic() - quiet_since > STUCK_S and not has_lost(github.deliveries)
-            if stuck or (is_over(run) and quiet_since + POLL_S < time.monotonic()):
+            # By when it was looked, as a look may take seconds: one that came too early for what was on its way decides nothing.
+            stuck = now - quiet_since > STUCK_S and not has_lost(github.deliveries)
+            if stuck or (is_over(run) and quiet_since + POLL_S < now):
                 return False
             time.sleep(POLL_S)
         return False
