@@ -56,12 +56,12 @@ class Limits:
 
     @property
     def unseen_ms(self) -> int:
-        """How long what was sent may not be seen on GitHub, though it will be there: 15 seconds of a minute's lease.
+        """How long what was sent may not be seen on GitHub, though it will be there: 15 seconds, less where leases are short.
 
         GitHub ends a request that takes longer than 10 seconds, also when its sender is dead (its REST API's troubleshooting
         page, "Timeouts"); then lists lag, of which it says nothing.
         """
-        return self.lease_ms // 4
+        return min(15_000, self.lease_ms // 4)
 
 
 @dataclass(frozen=True, slots=True)
