@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ahocorasick_rs import BytesAhoCorasick, Implementation
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 from bot.redaction.placeholders import looks_drawn, looks_issued
 from bot.redaction.rules import line_of
 from bot.redaction.views import bytes_of
 
 _SHORTEST: Final = 6
+_LONGEST: Final = 256
+"""What is longer is a key between markers, or a file: each use of it is found by itself."""
 _SHORTEST_ALONE: Final = 16
 _SHORTEST_WORD: Final = 7
 _QUOTES: Final = ("'", '"', "`")
@@ -35,24 +37,26 @@ def repeats(text: str, data: bytes, values: Iterable[str]) -> Iterator[tuple[int
     whole text in quotes, and one of letters alone only in a line that speaks of passwords.
     """
     wanted = [
-        value for value in dict.fromkeys(values) if len(value) >= _SHORTEST and value.isascii() and value.isprintable()
+        value
+        for value in dict.fromkeys(values)
+        if _SHORTEST <= len(value) <= _LONGEST and value.isascii() and value.isprintable()
     ]
     if not wanted or len(wanted) > _MOST:
         return
-    patterns = [bytes_of(value) for value in wanted]
-    for index, start, end in BytesAhoCorasick(patterns, implementation=Implementation.DFA).find_matches_as_indexes(
-        data, overlapping=True
-    ):
-        if _is_use(text, start, end, wanted[index]):
+    issued = [len(value) >= _SHORTEST_ALONE and looks_issued(value) for value in wanted]
+    # One after the other: of values that hold each other, a hostile text has as many uses as places times values.
+    automaton = BytesAhoCorasick([bytes_of(value) for value in wanted], matchkind=MatchKind.LeftmostLongest)
+    for index, start, end in automaton.find_matches_as_indexes(data):
+        if _is_use(text, start, end, wanted[index], issued=issued[index]):
             yield start, end, wanted[index]
 
 
-def _is_use(text: str, start: int, end: int, value: str) -> bool:
+def _is_use(text: str, start: int, end: int, value: str, *, issued: bool) -> bool:
     before, after = text[start - 1 : start], text[end : end + 1]
     quoted = before in _QUOTES and before == after
     if _GIVEN.search(text, max(0, start - _BEFORE), start - 1 if quoted else start) is not None:
         return False
-    if len(value) >= _SHORTEST_ALONE and looks_issued(value):
+    if issued:
         return not (before.isalnum() or after.isalnum())
     if not quoted:
         return False
