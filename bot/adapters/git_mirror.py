@@ -74,9 +74,9 @@ class GitMirror:
             )
         url = f"{addresses.git}/{place.full_name}.git"
         git_dir = self._root / str(int(place.installation_id)) / f"{int(place.repository_id)}.git"
-        with _alone(git_dir):
+        with _alone(git_dir) as held:
             git = Git(git_dir)
-            self._pull(git, place, branch, url, token)
+            self._pull(git, place, branch, url, token, held)
             commit = git.run("rev-parse", "--verify", f"{_BASE}^{{commit}}").stdout.decode("ascii").strip()
             tree = git.run("rev-parse", "--verify", f"{_BASE}^{{tree}}").stdout.decode("ascii").strip()
             looked = self._look(git, place, tree)
@@ -88,7 +88,7 @@ class GitMirror:
                 git.run("prune", "--expire=now")
         return FetchedBase(commit, tree, bundle, looked.submodules, looked.lfs, looked.files, looked.total_bytes)
 
-    def _pull(self, git: Git, place: Place, branch: str, url: str, token: str) -> None:
+    def _pull(self, git: Git, place: Place, branch: str, url: str, token: str, held: int) -> None:
         protocol = urlsplit(url).scheme
         settings = [
             f"protocol.{protocol}.allow=always",
@@ -127,14 +127,19 @@ class GitMirror:
             for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
             if name in os.environ
         }
-        code, said, why = self._watched(argv, environment(git.git_dir, extra | proxies), git.git_dir)
+        code, said, why = self._watched(argv, environment(git.git_dir, extra | proxies), git.git_dir, held)
         if why is not None:
             raise self._unusable(place, why)
         if code != 0:
             raise self._failed(place, branch, said)
 
-    def _watched(self, argv: list[str | bytes], env: dict[str, str], git_dir: Path) -> tuple[int, str, str | None]:
-        """Run a fetch in a group of its own; end the group when it takes too long or too much."""
+    def _watched(
+        self, argv: list[str | bytes], env: dict[str, str], git_dir: Path, held: int
+    ) -> tuple[int, str, str | None]:
+        """Run a fetch in a group of its own; end the group when it takes too long or too much.
+
+        It is given the lock, ``held``, because it may outlive us.
+        """
         ended: list[str] = []
         done = threading.Event()
         with (
@@ -147,6 +152,7 @@ class GitMirror:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
+                pass_fds=(held,),
             ) as process,
         ):
             watch = threading.Thread(target=self._watch, args=(process, git_dir, done, ended), daemon=True)
@@ -256,12 +262,18 @@ def _pointers(git: Git, attributes: list[str], small: list[tuple[str, str]]) -> 
 
 
 @contextmanager
-def _alone(git_dir: Path) -> Iterator[None]:
-    """One fetch at a time in a mirror, over processes; the lock goes with the process that holds it."""
+def _alone(git_dir: Path) -> Iterator[int]:
+    """One fetch at a time in a mirror, over processes; the lock (its descriptor) goes with the last process that holds it.
+
+    Whoever has it finds no other git at work there, so what a killed one left would stand for ever: its lock files, which
+    let every later fetch fail, and its half packs.
+    """
     git_dir.parent.mkdir(parents=True, exist_ok=True)
     with git_dir.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        for left in (*git_dir.rglob("*.lock"), *git_dir.glob("objects/pack/tmp_*")):
+            left.unlink()
+        yield lock.fileno()
 
 
 def _bytes_below(folder: Path) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -910,8 +913,6 @@ def test_limits_end_in_a_sentence(
 
 def test_a_fetch_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     """A server that accepts and says nothing."""
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         addresses = Addresses.of(f"http://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(RepositoryUnusable) as caught:
@@ -930,6 +931,41 @@ def test_a_wrong_token_is_refused(key: str, tmp_path: Path) -> None:
 def test_a_server_that_is_not_there_is_busy(tmp_path: Path) -> None:
     with pytest.raises(GitHubBusy):
         GitMirror(tmp_path).fetch(PLACE, "main", Addresses.of("http://127.0.0.1:9"), "t", tmp_path)
+
+
+def test_what_a_killed_fetch_left_stops_no_later_one(reader: GitHubReader, place: Place, tmp_path: Path) -> None:
+    base = reader.fetch_base(place, "main", tmp_path)
+    mirror = next((tmp_path / "mirrors").glob("*/*.git"))
+    names = ("shallow.lock", "packed-refs.lock", "refs/conductor/base.lock", "objects/pack/tmp_pack_Ab12Cd")
+    for name in names:
+        (mirror / name).write_bytes(b"half")
+    assert reader.fetch_base(place, "main", tmp_path) == base
+    assert [name for name in names if (mirror / name).exists()] == []
+
+
+FETCHES = """
+import sys
+from pathlib import Path
+from bot.adapters.git_mirror import GitMirror
+from bot.adapters.github_client import Addresses
+from bot.ports.github import Place
+GitMirror(Path(sys.argv[1])).fetch(Place(1, 2, "acme/calc"), "main", Addresses.of(sys.argv[2]), "t", Path(sys.argv[1]))
+"""
+
+
+def test_a_fetch_that_outlives_its_worker_keeps_the_mirror_to_itself(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        worker = subprocess.Popen([sys.executable, "-c", FETCHES, str(tmp_path), url])
+        connection, _ = server.accept()
+        worker.kill()
+        worker.wait()
+        with (tmp_path / "1" / "2.lock").open("wb") as lock:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            connection.close()
+            server.close()
+            fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 @pytest.mark.parametrize(
