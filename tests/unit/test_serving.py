@@ -24,7 +24,7 @@ def test_what_is_loaded_is_no_longer_counted_among_what_may_become_garbage(
         app_id=1,
     )
     monkeypatch.setattr(serving, "build", lambda _settings: None)
-    monkeypatch.setattr(serving.telemetry, "configure", lambda _redactor: None)
+    monkeypatch.setattr("bot.telemetry.configure", lambda _redactor: None)
     assert gc.get_freeze_count() == 0
     try:
         with pytest.raises(AssertionError, match="serves nothing"):
