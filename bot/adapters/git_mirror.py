@@ -75,8 +75,8 @@ class GitMirror:
         url = f"{addresses.git}/{place.full_name}.git"
         git_dir = self._root / str(int(place.installation_id)) / f"{int(place.repository_id)}.git"
         with _alone(git_dir) as held:
-            git = Git(git_dir)
-            self._pull(git, place, branch, url, token, held)
+            git = Git(git_dir, held=(held,))
+            self._pull(git, place, branch, url, token)
             commit = git.run("rev-parse", "--verify", f"{_BASE}^{{commit}}").stdout.decode("ascii").strip()
             tree = git.run("rev-parse", "--verify", f"{_BASE}^{{tree}}").stdout.decode("ascii").strip()
             looked = self._look(git, place, tree)
@@ -88,7 +88,7 @@ class GitMirror:
                 git.run("prune", "--expire=now")
         return FetchedBase(commit, tree, bundle, looked.submodules, looked.lfs, looked.files, looked.total_bytes)
 
-    def _pull(self, git: Git, place: Place, branch: str, url: str, token: str, held: int) -> None:
+    def _pull(self, git: Git, place: Place, branch: str, url: str, token: str) -> None:
         protocol = urlsplit(url).scheme
         settings = [
             f"protocol.{protocol}.allow=always",
@@ -127,19 +127,14 @@ class GitMirror:
             for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
             if name in os.environ
         }
-        code, said, why = self._watched(argv, environment(git.git_dir, extra | proxies), git.git_dir, held)
+        code, said, why = self._watched(git, argv, environment(git.git_dir, extra | proxies))
         if why is not None:
             raise self._unusable(place, why)
         if code != 0:
             raise self._failed(place, branch, said)
 
-    def _watched(
-        self, argv: list[str | bytes], env: dict[str, str], git_dir: Path, held: int
-    ) -> tuple[int, str, str | None]:
-        """Run a fetch in a group of its own; end the group when it takes too long or too much.
-
-        It is given the lock, ``held``, because it may outlive us.
-        """
+    def _watched(self, git: Git, argv: list[str | bytes], env: dict[str, str]) -> tuple[int, str, str | None]:
+        """Run a fetch in a group of its own; end the group when it takes too long or too much."""
         ended: list[str] = []
         done = threading.Event()
         with (
@@ -152,10 +147,10 @@ class GitMirror:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
-                pass_fds=(held,),
+                pass_fds=git.held,
             ) as process,
         ):
-            watch = threading.Thread(target=self._watch, args=(process, git_dir, done, ended), daemon=True)
+            watch = threading.Thread(target=self._watch, args=(process, git.git_dir, done, ended), daemon=True)
             watch.start()
             code = process.wait()
             done.set()
@@ -271,7 +266,11 @@ def _alone(git_dir: Path) -> Iterator[int]:
     git_dir.parent.mkdir(parents=True, exist_ok=True)
     with git_dir.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in (*git_dir.rglob("*.lock"), *git_dir.glob("objects/pack/tmp_*")):
+        for left in (
+            *git_dir.rglob("*.lock"),
+            *git_dir.glob("objects/pack/tmp_*"),
+            *git_dir.glob("objects/pack/.tmp-*"),
+        ):
             left.unlink()
         yield lock.fileno()
 

@@ -76,10 +76,14 @@ def environment(git_dir: Path, extra: Mapping[str, str] | None = None) -> dict[s
 
 
 class Git:
-    """Commands in one bare repository, which is made when it is not there."""
+    """Commands in one bare repository, which is made when it is not there.
 
-    def __init__(self, git_dir: Path, *, seconds: float = _SECONDS) -> None:
+    ``held``: descriptors that every command is given, of locks that must last as long as it does, should it outlive us.
+    """
+
+    def __init__(self, git_dir: Path, *, seconds: float = _SECONDS, held: tuple[int, ...] = ()) -> None:
         self.git_dir = git_dir.absolute()
+        self.held = held
         self._seconds = seconds
         if not (self.git_dir / "HEAD").is_file():
             self._make()
@@ -133,6 +137,7 @@ class Git:
                 stderr=subprocess.PIPE,
                 timeout=self._seconds,
                 check=False,
+                pass_fds=self.held,
                 **source,  # type: ignore[call-overload]  # input or stdin, and `run` has an overload for each
             )
         except subprocess.TimeoutExpired as error:
@@ -165,6 +170,7 @@ class Git:
                 stdin=names,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                pass_fds=self.held,
             ) as process:
                 assert process.stdout is not None
                 try:

@@ -936,7 +936,13 @@ def test_a_server_that_is_not_there_is_busy(tmp_path: Path) -> None:
 def test_what_a_killed_fetch_left_stops_no_later_one(reader: GitHubReader, place: Place, tmp_path: Path) -> None:
     base = reader.fetch_base(place, "main", tmp_path)
     mirror = next((tmp_path / "mirrors").glob("*/*.git"))
-    names = ("shallow.lock", "packed-refs.lock", "refs/conductor/base.lock", "objects/pack/tmp_pack_Ab12Cd")
+    names = (
+        "shallow.lock",
+        "packed-refs.lock",
+        "refs/conductor/base.lock",
+        "objects/pack/tmp_pack_Ab12Cd",
+        "objects/pack/.tmp-7-pack",
+    )
     for name in names:
         (mirror / name).write_bytes(b"half")
     assert reader.fetch_base(place, "main", tmp_path) == base
@@ -960,7 +966,7 @@ def test_a_fetch_that_outlives_its_worker_keeps_the_mirror_to_itself(tmp_path: P
         connection, _ = server.accept()
         worker.kill()
         worker.wait()
-        with (tmp_path / "1" / "2.lock").open("wb") as lock:
+        with connection, (tmp_path / "1" / "2.lock").open("wb") as lock:
             with pytest.raises(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             connection.close()
