@@ -1,18 +1,10 @@
-"""Reader, writer and mirror over HTTP against the local GitHub, and against answers that it does not give."""
+"""Reader and writer over HTTP against the local GitHub, and a lease that runs out on the way."""
 
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
-import json
-import os
-import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,133 +12,47 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.adapters.git_mirror import GitMirror, Limits
+from bot.adapters.git_mirror import GitMirror
 from bot.adapters.git_trees import GitTrees
-from bot.adapters.github_client import CONTENTS, READ, Addresses, GitHubClient
-from bot.adapters.github_reader import EDITS_QUERY, GitHubAppReader
+from bot.adapters.github_client import CONTENTS, READ, GitHubClient
+from bot.adapters.github_reader import GitHubAppReader
 from bot.adapters.github_writer import PERMISSIONS, GitHubAppWriter
 from bot.adapters.system_clock import SystemClock
-from bot.adapters.webhook_payloads import milliseconds
 from bot.domain import writes as w
-from bot.domain.errors import InternalError, SettingsError, StaleFence
-from bot.domain.events import Actor
+from bot.domain.errors import InternalError, StaleFence
 from bot.domain.subject import canonical
 from bot.domain.work import Change, Patch
-from bot.policy.decide import Decision
 from bot.ports.github import (
     Approved,
     GitHubBusy,
-    GitHubLimited,
     GitHubReader,
     GitHubRefused,
     GitHubWriter,
     OutboxWrite,
     Place,
-    RepositoryUnusable,
-    approve,
 )
 from bot.simulator.github.faults import Fault
 from bot.simulator.github.server import SimulatedGitHub
+from tests.contract.github_over_http import (
+    FILES,
+    NAME,
+    PLACE,
+    TOKEN,
+    Desk,
+    client,
+    desk,
+    github,
+    key,
+    place,
+    reader,
+    row,
+    text,
+    writer,
+    yes,
+)
 
-NAME = "acme/calc"
-FILES: dict[str, Any] = {
-    "calc.py": "def add(a, b):\n    return a - b\n",
-    "docs/a b.txt": "x\n",
-    ".github/conductor.yml": "mode: active\n",
-    "bin": bytes(range(256)),
-}
-TOKEN = "ab" * 16
-YES = Decision(True, ("test",), (), "0" * 64, "allowed")
-
-
-@pytest.fixture(scope="module")
-def key() -> str:
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form = serialization.PrivateFormat.TraditionalOpenSSL
-    return made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode("ascii")
-
-
-@pytest.fixture
-def github(key: str) -> Iterator[SimulatedGitHub]:
-    with SimulatedGitHub(app_id=77, webhook_secret="s", private_key_pem=key) as server:
-        server.add_repository(NAME, FILES)
-        server.add_person("ana", "maintain")
-        server.add_person("rea", "read")
-        server.open_issue(7, "Adding is wrong", "It subtracts.", "rea")
-        yield server
-        assert server.violations == []
-        assert server.refused == []
-
-
-@pytest.fixture
-def client(github: SimulatedGitHub) -> Iterator[GitHubClient]:
-    found = GitHubClient(app_id=77, private_key=github.private_key_pem, base_url=github.url, clock=SystemClock())
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def place(github: SimulatedGitHub) -> Place:
-    return Place(github.installation_id, github.world.only_repository().id, NAME)
-
-
-@pytest.fixture
-def reader(client: GitHubClient, tmp_path: Path) -> GitHubReader:
-    return GitHubAppReader(client, GitMirror(tmp_path / "mirrors"))
-
-
-class Desk:
-    """What the writer is given: patches by hash, and a place for commit ids."""
-
-    def __init__(self) -> None:
-        self.patches: dict[str, Patch] = {}
-        self.commits: list[tuple[int, str]] = []
-
-    def contents(self, _write: OutboxWrite, sha256: str) -> Patch:
-        return self.patches[sha256]
-
-    def on_commit(self, row: OutboxWrite, sha: str) -> None:
-        self.commits.append((row.row_id, sha))
-
-    def keep(self, row: OutboxWrite) -> OutboxWrite:
-        return row
-
-
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
-@pytest.fixture
-def writer(client: GitHubClient, desk: Desk) -> GitHubWriter:
-    return GitHubAppWriter(client, contents=desk.contents, on_commit=desk.on_commit, keep=desk.keep)
-
-
-def row(place: Place, write: w.Write, **changes: Any) -> OutboxWrite:
-    body = canonical(write.payload)
-    made = OutboxWrite(
-        row_id=5,
-        kind=write.kind,
-        target=write.target,
-        body=body,
-        payload_sha256=hashlib.sha256(body).hexdigest(),
-        dedupe_key=write.payload.get("external_id", "k"),
-        token=TOKEN,
-        place=place,
-    )
-    return replace(made, **changes)
-
-
-def yes(place: Place, write: w.Write, **changes: Any) -> Approved[OutboxWrite]:
-    return approve(row(place, write, **changes), YES, "0" * 64)
-
-
-def text(words: str) -> str:
-    return f"{words}\n\n{w.marker(TOKEN)}"
-
+__all__ = ["client", "desk", "github", "key", "place", "reader", "writer"]
 
 # Reading
 
@@ -578,432 +484,7 @@ def test_every_kind_has_its_permissions_and_none_has_workflows() -> None:
     assert set(READ.values()) == {"read"}
 
 
-# Tokens, limits, errors
-
-
-def test_tokens_are_for_one_repository_and_kept(
-    github: SimulatedGitHub, client: GitHubClient, reader: GitHubReader, place: Place
-) -> None:
-    github.add_repository("acme/other", {"a": "b"})
-    reader.issue(place, 7)
-    reader.default_branch(place)
-    tokens = list(github._authority.tokens.values())
-    assert len(tokens) == 1
-    assert tokens[0].repositories == frozenset({place.repository_id})
-    assert set(tokens[0].permissions.values()) == {"read"}
-    token = client.token(place, CONTENTS)
-    assert github._authority.tokens[token].permissions == {"contents": "read", "metadata": "read"}
-    # The same name, another id: a token for a repository that is not there is refused.
-    with pytest.raises(GitHubRefused):
-        reader.default_branch(replace(place, repository_id=1))
-    with pytest.raises(GitHubRefused):
-        reader.default_branch(replace(place, full_name="acme/other"))
-
-
-def test_a_row_goes_out_with_a_token_for_its_repository_and_its_kind_alone(
-    github: SimulatedGitHub, reader: GitHubReader, writer: GitHubWriter, place: Place
-) -> None:
-    """A token for a comment cannot push, whoever reads it."""
-    github.add_repository("acme/other", {"a": "b"})
-    head = reader.ref(place, "main")
-    assert head is not None
-    for write, granted in (
-        (w.CommentCreate(NAME, 7, text("hello")), {"issues": "write"}),
-        (
-            w.CheckRunCreate(NAME, "main", "Conductor: plan", head, "key", {"status": "in_progress"}),
-            {"checks": "write"},
-        ),
-    ):
-        writer.send(yes(place, write), retry=False)
-        token = list(github._authority.tokens.values())[-1]
-        assert token.repositories == frozenset({place.repository_id})
-        assert token.permissions == {**granted, "metadata": "read"}
-        assert PERMISSIONS[write.kind] == granted
-
-
-def test_threads_that_start_together_mint_one_token(
-    github: SimulatedGitHub, client: GitHubClient, place: Place
-) -> None:
-    start = threading.Barrier(8)
-    found: list[str] = []
-
-    def ask() -> None:
-        start.wait()
-        found.append(client.token(place, READ))
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(found)) == 1
-    assert len(github._authority.tokens) == 1
-
-
-def test_a_token_that_ended_is_replaced_once(key: str) -> None:
-    with SimulatedGitHub(app_id=77, webhook_secret="s", private_key_pem=key) as github:
-        github.add_repository(NAME, FILES)
-        client = GitHubClient(app_id=77, private_key=key, base_url=github.url, clock=SystemClock())
-        place = Place(github.installation_id, github.world.only_repository().id, NAME)
-        reader = GitHubAppReader(client, GitMirror(Path("/nonexistent")))
-        assert reader.default_branch(place) == "main"
-        github.expire_tokens()
-        assert reader.default_branch(place) == "main"
-        client.close()
-
-
-class Fixed:
-    """A clock that stands."""
-
-    def now(self) -> int:
-        return 1_800_000_000_000
-
-
-def stub(key: str, answer: Callable[[httpx.Request], httpx.Response]) -> tuple[GitHubClient, list[httpx.Request]]:
-    """A client whose every request but the minting of tokens is answered by ``answer``."""
-    seen: list[httpx.Request] = []
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/access_tokens"):
-            return httpx.Response(201, json={"token": "ghs_x", "expires_at": "2100-01-01T00:00:00.123Z"})
-        seen.append(request)
-        return answer(request)
-
-    return GitHubClient(
-        app_id=77,
-        private_key=key,
-        base_url="https://api.github.com",
-        clock=Fixed(),
-        transport=httpx.MockTransport(handle),
-    ), seen
-
-
-PLACE = Place(1, 2, NAME)
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "body", "wait_ms"),
-    [
-        (403, {"retry-after": "7"}, {}, 7_000),
-        (429, {"retry-after": "0"}, {}, 1_000),
-        (429, {}, {}, 60_000),
-        (403, {}, {"message": "You have exceeded a secondary rate limit."}, 60_000),
-        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800000090"}, {}, 90_000),
-        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}, {}, 1_000),
-        (403, {"x-ratelimit-remaining": "0"}, {}, 60_000),
-        (429, {"retry-after": "Wed, 21 Oct 2037 07:28:00 GMT"}, {}, 60_000),
-        (403, {"retry-after": "9999999"}, {}, 86_400_000),
-        (403, {"retry-after": "9" * 30}, {}, 60_000),
-    ],
-)
-def test_limits_become_waits(key: str, status: int, headers: dict[str, str], body: Any, wait_ms: int) -> None:
-    client, seen = stub(key, lambda _: httpx.Response(status, headers=headers, json=body))
-    with pytest.raises(GitHubLimited) as caught:
-        client.call(PLACE, "POST", f"/repos/{NAME}/issues/1/comments", content=b"{}")
-    assert caught.value.wait_ms == wait_ms
-    assert len(seen) == 1
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 422, 451, 301, 307])
-def test_other_answers_are_refusals(key: str, status: int) -> None:
-    client, seen = stub(
-        key,
-        lambda _: httpx.Response(
-            status,
-            json={"message": "no", "errors": [{"field": "f", "code": "c"}, "text"]},
-            headers={"Location": "https://evil.example/"},
-        ),
-    )
-    with pytest.raises(GitHubRefused) as caught:
-        client.call(PLACE, "POST", f"/repos/{NAME}/issues/1/comments", content=b"{}")
-    assert caught.value.status == status
-    assert len(seen) == 1
-
-
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_server_errors_are_unknown_outcomes_and_never_repeated(key: str, status: int) -> None:
-    client, seen = stub(key, lambda _: httpx.Response(status, text="<html>"))
-    with pytest.raises(GitHubBusy) as caught:
-        client.call(PLACE, "POST", f"/repos/{NAME}/issues/1/comments", content=b"{}")
-    assert caught.value.fields["status"] == str(status)
-    assert len(seen) == 1
-
-
-@pytest.mark.parametrize(
-    "error", [httpx.ReadTimeout("slow"), httpx.ConnectError("no"), httpx.RemoteProtocolError("cut")]
-)
-def test_lost_connections_are_unknown_outcomes(key: str, error: Exception) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        raise error
-
-    client, seen = stub(key, answer)
-    with pytest.raises(GitHubBusy) as caught:
-        client.call(PLACE, "POST", f"/repos/{NAME}/issues/1/comments", content=b"{}")
-    assert caught.value.fields["status"] == ""
-    assert len(seen) == 1
-
-
-def test_401_gets_a_new_token_once_and_then_is_a_wait(key: str) -> None:
-    client, seen = stub(key, lambda _: httpx.Response(401, json={"message": "Bad credentials"}))
-    with pytest.raises(GitHubLimited, match=r"Bad credentials.*check the App's id and key") as caught:
-        client.call(PLACE, "GET", f"/repos/{NAME}")
-    assert caught.value.wait_ms == 60_000
-    assert len(seen) == 2
-    with pytest.raises(GitHubLimited):
-        client.as_app("GET", "/app")
-
-
-def test_answers_that_are_no_json_are_unknown_outcomes(key: str, tmp_path: Path) -> None:
-    client, _ = stub(key, lambda _: httpx.Response(200, text="<html>"))
-    with pytest.raises(GitHubBusy, match="no JSON"):
-        GitHubAppReader(client, GitMirror(tmp_path)).default_branch(PLACE)
-
-
-def test_edits_of_title_and_body(key: str, tmp_path: Path) -> None:
-    """Body edits are told by GraphQL alone, over several pages, the creation among them."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked = json.loads(request.content)
-        assert asked["query"] == EDITS_QUERY
-        variables = asked["variables"]
-        second = variables.get("after") == "p1"
-        person = {"__typename": "User", "login": "mallory", "databaseId": 9}
-        edits = [
-            {"editedAt": "2026-11-01T10:00:00Z", "editor": person},
-            {"editedAt": "2026-11-01T09:00:00Z", "editor": None},
-        ]
-        old = [{"editedAt": "2026-10-01T00:00:00Z", "editor": person}]
-        titles = [{"createdAt": "2026-11-01T11:00:00Z", "actor": {"__typename": "Bot", "login": "b", "databaseId": 8}}]
-        issue = {
-            "userContentEdits": {
-                "pageInfo": {"hasNextPage": not second, "endCursor": "p2" if second else "p1"},
-                "nodes": old if second else edits,
-            },
-            "timelineItems": {
-                "pageInfo": {"hasNextPage": False, "endCursor": "t1"},
-                "nodes": [] if variables.get("titles") == "t1" else titles,
-            },
-        }
-        return httpx.Response(200, json={"data": {"repository": {"issue": issue}}})
-
-    client, seen = stub(key, answer)
-    reader = GitHubAppReader(client, GitMirror(tmp_path))
-    edits = reader.issue_edits(PLACE, 7, since=milliseconds("2026-10-31T00:00:00Z"))
-    names = [(one.login, one.id, one.kind) for one, _ in edits]
-    assert names == [("ghost", 0, "Mannequin"), ("mallory", 9, "User"), ("b", 8, "Bot")]
-    late = reader.issue_edits(PLACE, 7, since=edits[-1][1])
-    assert late == ((Actor(8, "b", "Bot"), edits[-1][1]),)
-    assert len(seen) == 4
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [("RATE_LIMITED", GitHubLimited), ("FORBIDDEN", GitHubRefused), ("NOT_FOUND", GitHubRefused), ("", GitHubRefused)],
-)
-def test_graphql_errors_are_errors(key: str, tmp_path: Path, kind: str, error: type[Exception]) -> None:
-    client, _ = stub(
-        key, lambda _: httpx.Response(200, json={"data": None, "errors": [{"type": kind, "message": "m"}]})
-    )
-    with pytest.raises(error):
-        GitHubAppReader(client, GitMirror(tmp_path)).issue_edits(PLACE, 7, since=0)
-
-
-def test_roles_of_an_organisations_own_making(key: str, tmp_path: Path) -> None:
-    user = {
-        "id": 3,
-        "login": "ana",
-        "type": "User",
-        "permissions": {"admin": False, "maintain": True, "push": True, "triage": True, "pull": True},
-    }
-    client, _ = stub(
-        key, lambda _: httpx.Response(200, json={"permission": "write", "role_name": "release-captain", "user": user})
-    )
-    permission = GitHubAppReader(client, GitMirror(tmp_path)).permission(PLACE, "ana")
-    assert permission.can_maintain
-    user["permissions"] = dict.fromkeys(("admin", "maintain", "push"), False) | {"triage": True, "pull": True}
-    assert not GitHubAppReader(client, GitMirror(tmp_path)).permission(PLACE, "ana").can_maintain
-
-
-def test_paths_outside_the_repository_are_never_asked_for(key: str) -> None:
-    client, seen = stub(key, lambda _: httpx.Response(200, json={}))
-    for path in ("/user", f"/repos/{NAME}/../x", "https://evil.example/", f"/repos/{NAME}/a?b", f"/repos/{NAME}x/a"):
-        with pytest.raises(InternalError):
-            client.call(PLACE, "GET", path)
-    assert seen == []
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://api.github.com",
-        "ftp://x",
-        "https://",
-        "",
-        "https://user:pw@api.github.com",
-        "https://x/?a",
-        "http://127.0.0.1.evil.example",
-    ],
-)
-def test_addresses_that_are_refused(url: str) -> None:
-    with pytest.raises(SettingsError):
-        Addresses.of(url)
-
-
-def test_addresses() -> None:
-    assert Addresses.of("https://api.github.com/") == Addresses(
-        "https://api.github.com", "https://api.github.com/graphql", "https://github.com"
-    )
-    assert Addresses.of("https://ghe.example/api/v3") == Addresses(
-        "https://ghe.example/api/v3", "https://ghe.example/api/graphql", "https://ghe.example"
-    )
-    assert Addresses.of("http://127.0.0.1:8").is_loopback
-    assert not Addresses.of("https://api.github.com").is_loopback
-
-
-# Fetching
-
-
-def test_fetch_brings_base_and_no_history(
-    github: SimulatedGitHub, reader: GitHubReader, place: Place, tmp_path: Path
-) -> None:
-    files: dict[str, Any] = {
-        ".gitattributes": "*.big filter=lfs diff=lfs merge=lfs -text\n",
-        "a.big": "version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 + "\nsize 5\n",
-        "not.big": "version 2\n" + "x" * 100,
-        "sub": ("160000", "1" * 40),
-        'na me\n"q".txt': "x\n",
-    }
-    later = github.push("main", files, "ana")
-    base = reader.fetch_base(place, "main", tmp_path)
-    assert base.commit == later
-    assert base.tree == reader.commit(place, later)["tree"]
-    assert (base.submodules, base.lfs) == (("sub",), ("a.big",))
-    assert base.files == len(FILES) + 4
-    assert base.total_bytes > 256
-    trees = GitTrees(tmp_path / "trees.git")
-    trees.load(base.bundle, base.tree)
-    assert trees.read(base.tree, "calc.py") == FILES["calc.py"].encode()
-    assert trees.read(base.tree, 'na me\n"q".txt') == b"x\n"
-    again = reader.fetch_base(place, "main", tmp_path)
-    assert (again.tree, again.commit) == (base.tree, base.commit)
-    newer = github.push("main", {"calc.py": "y = 2\n"}, "ana")
-    assert reader.fetch_base(place, "main", tmp_path).commit == newer
-    # Forced back: the mirror follows.
-    assert reader.fetch_base(place, "main", tmp_path).commit == newer
-
-
-def test_a_repository_without_commits(github: SimulatedGitHub, client: GitHubClient, tmp_path: Path) -> None:
-    empty = github.add_repository("acme/empty", None)
-    with pytest.raises(RepositoryUnusable, match="no commits") as caught:
-        GitHubAppReader(client, GitMirror(tmp_path)).fetch_base(
-            Place(github.installation_id, empty.id, "acme/empty"), "main", tmp_path
-        )
-    assert caught.value.fields["reason"] == "empty"
-
-
-@pytest.mark.parametrize(("limits", "reason"), [(Limits(max_files=3), "too_many"), (Limits(max_bytes=200), "too_big")])
-def test_limits_end_in_a_sentence(
-    client: GitHubClient, place: Place, tmp_path: Path, limits: Limits, reason: str
-) -> None:
-    reader = GitHubAppReader(client, GitMirror(tmp_path, limits))
-    with pytest.raises(RepositoryUnusable, match="over the limit") as caught:
-        reader.fetch_base(place, "main", tmp_path)
-    assert caught.value.fields["reason"] == reason
-
-
-def test_a_fetch_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    """A server that accepts and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        addresses = Addresses.of(f"http://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(RepositoryUnusable) as caught:
-            GitMirror(tmp_path, Limits(seconds=1.0)).fetch(PLACE, "main", addresses, "t", tmp_path)
-    assert caught.value.fields["reason"] == "too_slow"
-
-
-def test_a_wrong_token_is_refused(key: str, tmp_path: Path) -> None:
-    with SimulatedGitHub(app_id=77, webhook_secret="s", private_key_pem=key) as github:
-        github.add_repository(NAME, FILES)
-        with pytest.raises(GitHubRefused):
-            GitMirror(tmp_path).fetch(PLACE, "main", Addresses.of(github.url), "ghs_wrong", tmp_path)
-        assert github.refused
-
-
-def test_a_server_that_is_not_there_is_busy(tmp_path: Path) -> None:
-    with pytest.raises(GitHubBusy):
-        GitMirror(tmp_path).fetch(PLACE, "main", Addresses.of("http://127.0.0.1:9"), "t", tmp_path)
-
-
-def test_what_a_killed_fetch_left_stops_no_later_one(reader: GitHubReader, place: Place, tmp_path: Path) -> None:
-    base = reader.fetch_base(place, "main", tmp_path)
-    mirror = next((tmp_path / "mirrors").glob("*/*.git"))
-    names = (
-        "shallow.lock",
-        "packed-refs.lock",
-        "refs/conductor/base.lock",
-        "objects/pack/tmp_pack_Ab12Cd",
-        "objects/pack/.tmp-7-pack",
-    )
-    for name in names:
-        (mirror / name).write_bytes(b"half")
-    assert reader.fetch_base(place, "main", tmp_path) == base
-    assert [name for name in names if (mirror / name).exists()] == []
-
-
-FETCHES = """
-import sys
-from pathlib import Path
-from bot.adapters.git_mirror import GitMirror
-from bot.adapters.github_client import Addresses
-from bot.ports.github import Place
-GitMirror(Path(sys.argv[1])).fetch(Place(1, 2, "acme/calc"), "main", Addresses.of(sys.argv[2]), "t", Path(sys.argv[1]))
-"""
-
-
-def test_a_fetch_that_outlives_its_worker_keeps_the_mirror_to_itself(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        worker = subprocess.Popen([sys.executable, "-c", FETCHES, str(tmp_path), url])
-        connection, _ = server.accept()
-        worker.kill()
-        worker.wait()
-        with connection, (tmp_path / "1" / "2.lock").open("wb") as lock:
-            with pytest.raises(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            connection.close()
-            server.close()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-
-
-@pytest.mark.parametrize(
-    ("name", "branch"), [("a/b/c", "main"), ("--upload-pack=x/y", "-x"), ("a/b", "a:refs/heads/x"), ("a b/c", "main")]
-)
-def test_odd_names_are_not_fetched(tmp_path: Path, name: str, branch: str) -> None:
-    with pytest.raises(InternalError):
-        GitMirror(tmp_path).fetch(
-            replace(PLACE, full_name=name), branch, Addresses.of("http://127.0.0.1:9"), "t", tmp_path
-        )
-
-
-def test_the_token_is_in_no_argument_url_or_file(
-    reader: GitHubReader, client: GitHubClient, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Any] = []
-    popen = subprocess.Popen.__init__
-
-    def spy(self: Any, args: Any, *rest: Any, **named: Any) -> None:
-        seen.append([os.fsdecode(one) for one in args])
-        popen(self, args, *rest, **named)
-
-    monkeypatch.setattr(subprocess.Popen, "__init__", spy)
-    reader.fetch_base(place, "main", tmp_path)
-    token = client.token(place, CONTENTS)
-    hidden = (token, base64.b64encode(f"x-access-token:{token}".encode()).decode())
-    assert any("fetch" in one for one in seen)
-    for one in hidden:
-        assert one not in json.dumps(seen)
-        for where, _, names in os.walk(tmp_path):
-            for name in names:
-                assert one.encode() not in (Path(where) / name).read_bytes()
+# A lease that runs out
 
 
 class Slow:
