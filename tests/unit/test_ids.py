@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bot.adapters.system_clock import SystemChance
-from bot.domain.ids import LETTERS, short_id
+from bot.domain.ids import LENGTH, LETTERS, short_id
 from bot.redaction import Redactor
 from bot.services.backups import run_name
 
@@ -30,3 +30,12 @@ def test_every_id_is_made_of_the_same_letters() -> None:
     chance = SystemChance()
     for name in (run_name("delivery"), *(chance.name() for _ in range(100))):
         assert set(name) <= set(LETTERS)
+
+
+def test_an_id_is_its_seed_in_digits() -> None:
+    """The lowest first: 158 = 2 + 6 * 26 is written `dj`; what 56 bits do not hold is left out."""
+    for seed, name in ((b"\x00" * 8, "b" * LENGTH), (b"\x00" * 7 + b"\x9e", "dj" + "b" * 10)):
+        assert short_id(seed) == name
+    seed = bytes(range(200, 232))
+    known = sum(LETTERS.index(letter) * len(LETTERS) ** place for place, letter in enumerate(short_id(seed)))
+    assert known == int.from_bytes(seed) % len(LETTERS) ** LENGTH
