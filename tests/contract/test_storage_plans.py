@@ -119,6 +119,35 @@ def test_what_goes_next_is_found_among_an_installations_own_rows(tmp_path: Path)
     assert "ix_outbox_open" not in whole
 
 
+def test_a_claims_plans_are_made_once_and_walk_indices(tmp_path: Path) -> None:
+    """PostgreSQL: not ten times for each connection before one is kept, and not worse for knowing no values."""
+    url = fresh_url("postgres", tmp_path)
+    storage = furnished(url)
+    with storage.begin() as tx:
+        tx.runs.add(run())
+        stored = tx.outbox.add(write(ANSWER))
+        assert stored is not None
+        allow(tx, stored)
+    _multiply(url)
+    for now in range(NOW, NOW + 40, 20):
+        with storage.begin() as tx:
+            assert tx.outbox.next(INSTALLATION, now) is not None
+            assert tx.outbox.claim(stored, owner="w", now=now, lease_ms=10, answers_stop=False)
+    with storage._writer.begin() as link:
+        kept = "SELECT statement, name, generic_plans, custom_plans, array_length(parameter_types, 1) FROM pg_prepared_statements"
+        known = {str(one[0]): one[1:] for one in link.exec_driver_sql(kept)}
+        (claim,) = (one for one in known if one.startswith("UPDATE outbox") and "RETURNING" in one)
+        (following,) = (one for one in known if one.startswith("SELECT outbox") and "ORDER BY" in one)
+        for statement, index in ((claim, "pk_outbox"), (following, "ix_outbox_undone")):
+            name, generic, custom, values = known[statement]
+            assert (generic, custom) == (1, 0)
+            explained = f"EXPLAIN EXECUTE {name}({', '.join(['NULL'] * values)})"
+            lines = [str(one[0]) for one in link.exec_driver_sql(explained)]
+            assert any(index in line for line in lines), lines
+            assert [line for line in lines if "Seq Scan on outbox" in line] == []
+    storage.close()
+
+
 def _multiply(url: str) -> None:
     """Five thousand rows like the one: a tenth may go, those of ten installations in turn; the others are sent."""
     names = [column.name for column in tables.outbox.columns]

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, columns_of, values_of
+from bot.adapters.storage.rows import Link, Query, columns_of, values_of
 from bot.adapters.tables import HELD, RECEIVED, deliveries
 from bot.domain.errors import StaleFence
 from bot.ports.records import Delivery
@@ -56,6 +56,7 @@ def _claim() -> Any:
     return update.returning(*_COLUMNS)
 
 
+_GET = Query(Delivery, deliveries, "id")
 _CLAIM = _claim()
 _UNSETTLED = ("received", "waiting")
 
@@ -82,7 +83,7 @@ class SqlDeliveries:
         return False
 
     def get(self, delivery_id: str) -> Delivery | None:
-        return self._link.one(Delivery, sa.select(*_COLUMNS).where(deliveries.c.id == delivery_id))
+        return self._link.one(Delivery, _GET.statement, {"id": delivery_id})
 
     def claim(self, delivery_id: str, *, owner: str, now: int, lease_ms: int) -> Delivery | None:
         """One conditional update; the loser of a race changes no row."""

@@ -25,6 +25,8 @@ from bot.domain.errors import ConductorError, InternalError, SettingsError, Stor
 BUSY_MS = 10_000
 ASKED_AFTER_S = 1.0
 """A connection to PostgreSQL that rested for so long is asked whether it still stands."""
+PREPARED_AFTER = 1
+"""Times that a connection to PostgreSQL runs a statement before it keeps it prepared; psycopg's own are five."""
 # psycopg's SQLSTATEs that mean "not now": lock not available, deadlock, serialization, too many clients, starting up ...
 _NOT_NOW = frozenset({"55P03", "40P01", "40001", "53300", "57014", "57P01", "57P02", "57P03"})
 # insufficient_privilege
@@ -135,6 +137,10 @@ def _postgres_events(engine: Engine, *, read_only: bool, busy_ms: int) -> None:
         dbapi_connection.execute("SET synchronous_commit = on")
         if read_only:
             dbapi_connection.execute("SET default_transaction_read_only = on")
+        else:
+            # Claims and results name their rows, so a plan need not know the values: one is made, not ten before it is kept.
+            dbapi_connection.execute("SET plan_cache_mode = force_generic_plan")
+            dbapi_connection.prepare_threshold = PREPARED_AFTER
         dbapi_connection.autocommit = before
 
     @event.listens_for(engine, "checkin")

@@ -61,6 +61,7 @@ _LEFT = _due(RUNNING, jobs.c.lease_until, jobs.c.lease_until)
 _QUEUED = _due(QUEUED, jobs.c.not_before, jobs.c.not_before, jobs.c.created_at)
 
 
+_GET = Query(Job, jobs, "id")
 _BY_KEY = Query(Job, jobs, "key")
 _OF_RUN = Query(Job, jobs, "run_id", order=(jobs.c.created_at, jobs.c.id))
 
@@ -75,7 +76,7 @@ class SqlJobs:
         return self._link.insert_new(jobs, values_of(job))
 
     def get(self, job_id: str) -> Job | None:
-        return self._link.one(Job, sa.select(*_COLUMNS).where(jobs.c.id == job_id))
+        return self._link.one(Job, _GET.statement, {"id": job_id})
 
     def by_key(self, key: str) -> Job | None:
         return self._link.first(_BY_KEY, key=key)

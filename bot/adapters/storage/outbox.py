@@ -159,9 +159,11 @@ _OLDEST, _DUE = _next().add_columns(_any_answer()), _due()
 _NEXT_ANSWER = _next(_awaited())
 _NEXT_BUT_LABELS = _next(outbox.c.kind.not_in(LABELS))
 _NEXT_BUT_CONTENT = _next(outbox.c.kind.not_in(CONTENT))
+_STORED = sa.select(outbox.c.installation_id, outbox.c.payload).where(outbox.c.id == sa.bindparam("row_id"))
 _CLAIM = {True: _claim(_answers_stop()), False: _claim(sa.not_(_switched_off()))}
 
 
+_GET = Query(OutboxRow, outbox, "id")
 _BY_KEY = Query(OutboxRow, outbox, "dedupe_key")
 _OF_RUN = Query(OutboxRow, outbox, "run_id", order=(outbox.c.seq,))
 
@@ -184,7 +186,7 @@ class SqlOutbox:
         return self._link.insert_id(outbox, values)
 
     def get(self, row_id: int) -> OutboxRow | None:
-        return self._link.one(OutboxRow, sa.select(*_COLUMNS).where(outbox.c.id == row_id))
+        return self._link.one(OutboxRow, _GET.statement, {"id": row_id})
 
     def by_key(self, dedupe_key: str) -> OutboxRow | None:
         return self._link.first(_BY_KEY, dedupe_key=dedupe_key)
@@ -243,8 +245,7 @@ class SqlOutbox:
 
     def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> OutboxRow | None:
         """A row whose payload is no longer what was hashed ends as dead here. Only a reaction keyed ``stop:`` answers a stop."""
-        found = sa.select(outbox.c.installation_id, outbox.c.payload).where(outbox.c.id == row_id)
-        stored = self._link.run(found).first()
+        stored = self._link.run(_STORED, {"row_id": row_id}).first()
         if stored is None:
             return None
         installation_id = int(stored[0])
