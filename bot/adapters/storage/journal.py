@@ -8,7 +8,7 @@ from typing import Any
 import rfc8785
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, LockKind, Query, columns_of, values_of
+from bot.adapters.storage.rows import ONE, Link, LockKind, Query, columns_of, values_of
 from bot.adapters.tables import artifacts, audit, model_calls, runs, switches, tool_calls
 from bot.domain.audit_chain import GENESIS, body_hash, link_hash
 from bot.domain.errors import InternalError, OverBudget
@@ -22,12 +22,13 @@ _SUBJECTS = Query(
     "stage",
     also=(sa.text("kind = 'subject'"),),
     order=(artifacts.c.seq.desc(),),
-    limit=1,
+    limit=ONE,
 )
 _MODEL_CALL = columns_of(model_calls, ModelCall)
 _TOOL_CALL = columns_of(tool_calls, ToolCall)
 _SWITCH = columns_of(switches, Switch)
 _AUDIT = columns_of(audit, AuditRow)
+_LAST_LINK = sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(ONE)
 # What settling writes; who asked what, and what was reserved for it, stays as it was stored.
 _SETTLED = (
     "state", "response_sha256", "stop_reason", "input_tokens", "output_tokens", "cache_read_tokens",
@@ -137,7 +138,7 @@ class SqlJournal:
             model_calls.c.request_sha256 == request_sha256,
             model_calls.c.state == "done",
         )
-        return self._link.one(ModelCall, found.order_by(model_calls.c.id).limit(1))
+        return self._link.one(ModelCall, found.order_by(model_calls.c.id).limit(ONE))
 
     def model_calls(self, run_id: str) -> list[ModelCall]:
         """In the order in which they were made."""
@@ -199,7 +200,7 @@ class SqlJournal:
         if not self._entries:
             return
         self._link.lock(LockKind.AUDIT)
-        last = self._link.run(sa.select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
+        last = self._link.run(_LAST_LINK).first()
         seq, prev = (int(last[0]), str(last[1])) if last else (0, GENESIS)
         rows: list[dict[str, Any]] = []
         for entry in self._entries:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link, LockKind, Query, columns_of, values_of
+from bot.adapters.storage.rows import ONE, Link, LockKind, Query, columns_of, values_of
 from bot.adapters.storage.runs import DRY_RUN
 from bot.adapters.storage.stops import stopped
 from bot.adapters.tables import ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
@@ -110,7 +110,7 @@ def _next(those: sa.ColumnElement[bool] | None = None) -> sa.Select[Any]:
         # A case, because in it the cheaper question comes first.
         goes if those is None else sa.case((those, goes), else_=sa.false()),
     )
-    return found.order_by(outbox.c.id).limit(1)
+    return found.order_by(outbox.c.id).limit(ONE)
 
 
 def _claim(may_go: sa.ColumnElement[bool]) -> Any:

@@ -34,6 +34,10 @@ _LOCK = {
 }
 
 
+ONE: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
+"""As a limit, written out: PostgreSQL takes one that it does not know for a tenth of the table, and plans for that."""
+
+
 _names: dict[type[Any], tuple[str, ...]] = {}
 
 
@@ -66,7 +70,7 @@ class Query(Generic[Record]):
         *where: str,
         order: Sequence[Any] = (),
         also: Sequence[Any] = (),
-        limit: int | None = None,
+        limit: sa.ColumnElement[int] | None = None,
     ) -> None:
         self.record = record
         self.table = table

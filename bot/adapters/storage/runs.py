@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.adapters.storage.law import SqlLaw
 from bot.adapters.storage.places import REPOSITORY
-from bot.adapters.storage.rows import LockKind, Query, columns_of, values_of
+from bot.adapters.storage.rows import ONE, LockKind, Query, columns_of, values_of
 from bot.adapters.tables import LIVING, approvals, artifacts, outbox, repositories, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.workflow import QUEUED, holds_slot
@@ -45,8 +45,8 @@ def _newest(*those: sa.ColumnElement[bool]) -> sa.Select[Any]:
 _NEWEST = _newest()
 _OF_STATE = _newest(runs.c.state == sa.bindparam("state", type_=sa.Text))
 _LAST = (runs.c.created_at.desc(), runs.c.id.desc())
-_OF_BRANCH = Query(Run, runs, "repository_id", "branch", order=_LAST, limit=1)
-_OF_PULL = Query(Run, runs, "repository_id", "pull_number", order=_LAST, limit=1)
+_OF_BRANCH = Query(Run, runs, "repository_id", "branch", order=_LAST, limit=ONE)
+_OF_PULL = Query(Run, runs, "repository_id", "pull_number", order=_LAST, limit=ONE)
 _OF_ISSUE = Query(Run, runs, "repository_id", "issue_number", order=(runs.c.created_at, runs.c.id))
 
 
@@ -123,7 +123,7 @@ class SqlRuns(SqlLaw):
                 artifacts.c.stage == approvals.c.stage,
             )
             .order_by(artifacts.c.seq.desc())
-            .limit(1)
+            .limit(ONE)
             .scalar_subquery()
         )
         joined = runs.join(approvals, approvals.c.run_id == runs.c.id)

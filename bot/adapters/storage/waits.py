@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import Link
+from bot.adapters.storage.rows import ONE, Link
 from bot.adapters.tables import RUNNING, audit, deliveries, installations, jobs, outbox, runs
 
 _WAITS: dict[str, tuple[sa.Table, str, sa.Column[int]]] = {
@@ -48,7 +48,7 @@ class SqlWaits:
     def latest(self, among: Sequence[str]) -> int:
         """Of the newest row by number: no index over times is needed. Who holds the outbox may not read the chain's times."""
         newest = (outbox.c.created_at, outbox.c.id) if "outbox" in among else (audit.c.at, audit.c.seq)
-        return int(self._link.value(sa.select(newest[0]).order_by(newest[1].desc()).limit(1)) or 0)
+        return int(self._link.value(sa.select(newest[0]).order_by(newest[1].desc()).limit(ONE)) or 0)
 
     def _changed(self, table: sa.Table, which: str, late: sa.ColumnElement[bool], new: dict[str, Any]) -> int:
         return self._link.changed(sa.update(table).where(sa.text(which), late).values(new))
