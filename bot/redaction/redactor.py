@@ -40,8 +40,9 @@ TAG_DIGITS: Final = 8
 """Hexadecimal digits of a run's tag."""
 
 LONGEST_KEPT: Final = 64
-MOST_KEPT: Final = 10_000
-"""Characters and number of texts that are known to hold no secret and not searched again."""
+MOST_KEPT: Final = 2_000
+"""Characters and number of texts that are known to hold no secret and not searched again, until so many are known: they are
+forgotten then, as most of them come once."""
 
 _KIND: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TAG: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
@@ -175,7 +176,9 @@ class Redactor:
         own = [match.span() for match in self._placeholders.finditer(text) if self._is_own(match[1])]
         merged = _merge(sorted(_outside(sorted(hits, key=_order), own), key=_order))
         found = tuple(Match(hit.kind, hit.start, hit.end, self._digest(hit.value)) for hit in merged)
-        if not found and len(text) <= LONGEST_KEPT and len(self._clean) < MOST_KEPT:
+        if not found and len(text) <= LONGEST_KEPT:
+            if len(self._clean) >= MOST_KEPT:
+                self._clean.clear()
             self._clean.add(text)
         return found
 

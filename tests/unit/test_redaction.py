@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from bot import telemetry
 from bot.redaction import SHORTEST_HELD, Redactor
 from bot.redaction.contexts import CONTEXT_RULES
+from bot.redaction.redactor import MOST_KEPT
 from bot.redaction.vendors import VENDOR_RULES
 
 ALNUM = string.ascii_letters + string.digits
@@ -374,7 +375,17 @@ def test_every_text_of_a_value_is_redacted_also_in_logs(capfd: pytest.CaptureFix
         structlog.reset_defaults()
     said = capfd.readouterr().err
     assert "something_happened" in said
+    assert said.startswith("{")
+    assert '"timestamp"' in said
     assert held not in said
+
+
+def test_of_short_texts_that_come_once_few_are_kept() -> None:
+    redactor = Redactor({"model-key": "held-value-of-the-model-key"})
+    for number in range(3 * MOST_KEPT):
+        assert redactor.find(f"text {number}") == ()
+    assert 0 < len(redactor._clean) <= MOST_KEPT
+    assert redactor.find("held-value-of-the-model-key") != ()
 
 
 def test_placeholders_are_a_runs_own() -> None:
