@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from bot.domain.writes import ANSWER_INSIDE, ANSWER_KEYS
+
 
 class Words(TypeDecorator[str]):
     """Text from anywhere. PostgreSQL stores neither U+0000 nor lone surrogates, so both become U+FFFD everywhere."""
@@ -59,6 +61,10 @@ OPEN = "state IN ('staged', 'allowed', 'sending')"
 ENDED = "state IN ('denied', 'confirmed', 'dead')"
 READY = "state = 'allowed' AND held = 0"
 SENDING = "state = 'sending'"
+ANSWERS = " OR ".join(
+    f"dedupe_key LIKE '{pattern}'" for pattern in (*(f"{one}%" for one in ANSWER_KEYS), f"%{ANSWER_INSIDE}%")
+)
+"""As `bot.domain.writes.is_answer`."""
 QUEUED = "state = 'queued'"
 RUNNING = "state = 'running'"
 RECEIVED = "state = 'received'"
@@ -113,7 +119,9 @@ def _one_of(column: str, *values: str) -> sa.CheckConstraint:
 
 
 def _where(predicate: str) -> dict[str, Any]:
-    return {"sqlite_where": sa.text(predicate), "postgresql_where": sa.text(predicate)}
+    # A colon would begin a parameter.
+    found = sa.text(predicate.replace(":", r"\:"))
+    return {"sqlite_where": found, "postgresql_where": found}
 
 
 installations = sa.Table(
@@ -434,6 +442,7 @@ outbox = sa.Table(
     sa.UniqueConstraint("dedupe_key"),
     sa.Index("uq_outbox_run", "run_id", "seq", unique=True, **_where("run_id IS NOT NULL")),
     sa.Index("ix_outbox_undone", "installation_id", "id", **_where(UNDONE)),
+    sa.Index("ix_outbox_answers", "installation_id", "id", **_where(f"{UNDONE} AND ({ANSWERS})")),
     sa.Index("ix_outbox_order", "installation_id", "repository_id", "order_key", "id", **_where(UNDONE)),
     sa.Index("ix_outbox_ready", "not_before", "installation_id", **_where(READY)),
     sa.Index("ix_outbox_sending", "installation_id", "lease_until", **_where(SENDING)),

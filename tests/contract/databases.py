@@ -46,10 +46,16 @@ def _sqlite_template() -> Path:
 
 
 @cache
-def _postgres() -> PostgresServer:
+def _server() -> PostgresServer:
     server = PostgresServer()
     server.__enter__()
     atexit.register(server.close)
+    return server
+
+
+@cache
+def _postgres() -> PostgresServer:
+    server = _server()
     migrate(server.url)
     return server
 

@@ -34,7 +34,7 @@ ANSWER = f"{ANSWER_KEYS[0]}one"
 QUESTIONS: dict[str, tuple[Callable[[Transaction], Any], set[str]]] = {
     "what goes next": (
         lambda tx: tx.outbox.next(INSTALLATION, NOW),
-        {"ix_outbox_undone", "ix_outbox_order", "ix_outbox_sending"},
+        {"ix_outbox_undone", "ix_outbox_answers", "ix_outbox_order", "ix_outbox_sending"},
     ),
     "who may send": (lambda tx: tx.outbox.due(NOW, 5), {"ix_outbox_ready", "ix_outbox_sending"}),
     "rows at their end": (lambda tx: tx.outbox.recent(states=["dead"]), {"ix_outbox_ended"}),
@@ -115,6 +115,7 @@ def test_what_goes_next_is_found_among_an_installations_own_rows(tmp_path: Path)
     assert found.id == stored
     whole = "\n".join(plans)
     assert "ix_outbox_undone" in whole
+    assert "ix_outbox_answers" in whole
     assert "Sort" not in whole
     assert "ix_outbox_open" not in whole
 
@@ -138,7 +139,8 @@ def test_a_claims_plans_are_made_once_and_walk_indices(tmp_path: Path) -> None:
         known = {str(one[0]): one[1:] for one in link.exec_driver_sql(kept)}
         (claim,) = (one for one in known if one.startswith("UPDATE outbox") and "RETURNING" in one)
         (following,) = (one for one in known if one.startswith("SELECT outbox") and "ORDER BY" in one)
-        for statement, index in ((claim, "pk_outbox"), (following, "ix_outbox_undone")):
+        walked = ((claim, "pk_outbox"), (following, "ix_outbox_undone"), (following, "ix_outbox_answers"))
+        for statement, index in walked:
             name, generic, custom, values = known[statement]
             assert (generic, custom) == (1, 0)
             explained = f"EXPLAIN EXECUTE {name}({', '.join(['NULL'] * values)})"

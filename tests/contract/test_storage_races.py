@@ -23,6 +23,7 @@ from alembic.migration import MigrationContext
 from bot.adapters import tables
 from bot.adapters.storage import InboxWriter, SqlStorage, migrate
 from bot.adapters.storage.migrating import newest
+from bot.adapters.storage.rows import LockKind
 from bot.domain.audit_chain import verify_chain
 from bot.domain.errors import ConductorError, InternalError, OverBudget, SettingsError, StaleFence, StorageBusy
 from bot.domain.events import Actor, ButtonPressed, Origin, RepositoryRef
@@ -30,6 +31,7 @@ from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.services.routing import Router
 from tests.contract.databases import (
+    INSTALLATION,
     KINDS,
     NOW,
     REPOSITORY,
@@ -136,6 +138,25 @@ def test_one_sender_wins_an_installation(url: str) -> None:
         return int(claimed is not None)
 
     assert sum(together(send)) == 1
+    storage.close()
+
+
+def test_a_claim_of_a_write_holds_off_stops_and_the_installations_other_senders(tmp_path: Path) -> None:
+    """PostgreSQL: until it commits. The race above is too short to tell."""
+    storage = furnished(fresh_url("postgres", tmp_path))
+    with storage.begin() as tx:
+        tx.runs.add(run())
+        row_id = tx.outbox.add(write("k"))
+        assert row_id is not None
+        allow(tx, row_id)
+    # An advisory lock of one number: its upper half is classid, its lower objid.
+    asked = "SELECT (classid::bigint << 32) + objid::bigint, mode, granted FROM pg_locks WHERE locktype = 'advisory'"
+    switches, sender = LockKind.SWITCHES.first, LockKind.SENDER.first + INSTALLATION
+    with storage.begin() as tx:
+        assert tx.outbox.claim(row_id, owner="w", now=NOW, lease_ms=9, answers_stop=False) is not None
+        with storage._reader.connect() as link:
+            held = {tuple(one) for one in link.exec_driver_sql(asked)}
+    assert held == {(switches, "ShareLock", True), (sender, "ExclusiveLock", True)}
     storage.close()
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL
 from bot.adapters.storage.authority import may_change_tables
 from bot.adapters.storage.engine import our_errors
 from bot.adapters.storage.rows import LockKind
-from bot.migrations.versions import r0005_indices, r0006_retention
+from bot.migrations.versions import r0005_indices, r0006_retention, r0007_answers
 
-MADE = {**r0005_indices.MADE, **r0006_retention.MADE}
+MADE = {**r0005_indices.MADE, **r0006_retention.MADE, **r0007_answers.MADE}
 GONE = r0005_indices.GONE
 _VALID = sa.text(
     "SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
@@ -47,4 +47,5 @@ def make_beside(url: URL) -> None:
     with our_errors(), engine.connect() as connection:
         if may_change_tables(connection) and connection.scalar(_TRY, {"key": _KEY}):
             for statement in to_do(connection):
-                connection.exec_driver_sql(statement)
+                # As text, where a per cent sign and a colon are themselves.
+                connection.execute(sa.text(statement.replace(":", r"\:")))

@@ -7,13 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.adapters.storage.rows import ONE, Link, LockKind, Query, columns_of, values_of
+from bot.adapters.storage.rows import ONE, Link, LockKind, Query, columns_of, locking, values_of
 from bot.adapters.storage.runs import DRY_RUN
 from bot.adapters.storage.stops import stopped
-from bot.adapters.tables import ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
+from bot.adapters.tables import ANSWERS, ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.subject import sha256_of
-from bot.domain.writes import ANSWER_INSIDE, ANSWER_KEYS, CONTENT, LABELS, is_answer
+from bot.domain.writes import CONTENT, LABELS, is_answer
 from bot.ports.records import OutboxRow
 
 _COLUMNS = columns_of(outbox, OutboxRow)
@@ -79,10 +79,8 @@ def _open(installation_id: Any) -> sa.ColumnElement[bool]:
     return found.exists()
 
 
-def _is_answer(row: Any) -> sa.ColumnElement[bool]:
-    """As `bot.domain.writes.is_answer`."""
-    inside = row.c.dedupe_key.contains(ANSWER_INSIDE, autoescape=True)
-    return sa.or_(inside, *(row.c.dedupe_key.startswith(one, autoescape=True) for one in ANSWER_KEYS))
+# Of the innermost table, and in the index's own words: with values in it no plan could tell that the index has them all.
+_IS_ANSWER: sa.ColumnElement[Any] = sa.literal_column(f"({ANSWERS})")
 
 
 def _awaited() -> sa.ColumnElement[bool]:
@@ -94,9 +92,9 @@ def _awaited() -> sa.ColumnElement[bool]:
         behind.c.repository_id == outbox.c.repository_id,
         behind.c.order_key == outbox.c.order_key,
         behind.c.id > outbox.c.id,
-        _is_answer(behind),
+        _IS_ANSWER,
     )
-    return sa.or_(_is_answer(outbox), found.exists())
+    return sa.or_(_IS_ANSWER, found.exists())
 
 
 def _next(those: sa.ColumnElement[bool] | None = None) -> sa.Select[Any]:
@@ -151,7 +149,7 @@ def _due() -> sa.Select[Any]:
 def _any_answer() -> sa.ColumnElement[bool]:
     """Whether an answer waits at all: mostly none does, and then nobody need look for the one that goes first."""
     other = outbox.alias("answer")
-    found = sa.select(sa.literal(1)).where(sa.text(UNDONE), other.c.installation_id == _INSTALLATION, _is_answer(other))
+    found = sa.select(sa.literal(1)).where(sa.text(UNDONE), other.c.installation_id == _INSTALLATION, _IS_ANSWER)
     return found.exists()
 
 
@@ -160,6 +158,12 @@ _NEXT_ANSWER = _next(_awaited())
 _NEXT_BUT_LABELS = _next(outbox.c.kind.not_in(LABELS))
 _NEXT_BUT_CONTENT = _next(outbox.c.kind.not_in(CONTENT))
 _STORED = sa.select(outbox.c.installation_id, outbox.c.payload).where(outbox.c.id == sa.bindparam("row_id"))
+# Read with the locks of a claim, in this order; asked for one by one they would cost a fifth of it.
+_STORED_AND_LOCKED = _STORED.add_columns(
+    locking(sa.literal(LockKind.SWITCHES.first, sa.BigInteger), shared=True),
+    # Two senders of one installation must not both see nobody sending.
+    locking(LockKind.SENDER.first + outbox.c.installation_id),
+)
 _CLAIM = {True: _claim(_answers_stop()), False: _claim(sa.not_(_switched_off()))}
 
 
@@ -245,16 +249,14 @@ class SqlOutbox:
 
     def claim(self, row_id: int, *, owner: str, now: int, lease_ms: int, answers_stop: bool) -> OutboxRow | None:
         """A row whose payload is no longer what was hashed ends as dead here. Only a reaction keyed ``stop:`` answers a stop."""
-        stored = self._link.run(_STORED, {"row_id": row_id}).first()
+        self._link.forget()
+        found = self._link.run(_STORED_AND_LOCKED if self._link.is_postgres else _STORED, {"row_id": row_id})
+        stored = found.first()
         if stored is None:
             return None
-        installation_id = int(stored[0])
-        self._link.lock(LockKind.SWITCHES, shared=True)
-        # Two senders of one installation must not both see nobody sending.
-        self._link.lock(LockKind.SENDER, installation_id)
         hashed = sha256_of(bytes(stored[1]))
         asked = {"row_id": row_id, "hashed": hashed, "owner": owner, "until": now + lease_ms}
-        asked |= {"at_installation": installation_id, "at_now": now}
+        asked |= {"at_installation": int(stored[0]), "at_now": now}
         claimed = self._link.one(OutboxRow, _CLAIM[answers_stop], asked)
         if claimed is None:
             self._bury_if_changed(row_id, hashed, now)

@@ -26,12 +26,19 @@ class LockKind(IntEnum):
     MIGRATION = 0x4305
     EDGES = 0x4306
 
+    @property
+    def first(self) -> int:
+        """The namespace's lowest number, of the lock that is not of any one thing."""
+        return int(self) << 48
+
+
+def locking(number: sa.ColumnElement[int], *, shared: bool = False) -> sa.ColumnElement[Any]:
+    """A column of PostgreSQL that holds the lock of that number when it has been read."""
+    return sa.func.pg_advisory_xact_lock_shared(number) if shared else sa.func.pg_advisory_xact_lock(number)
+
 
 _NUMBER = sa.bindparam("number", type_=sa.BigInteger)
-_LOCK = {
-    True: sa.select(sa.func.pg_advisory_xact_lock_shared(_NUMBER)),
-    False: sa.select(sa.func.pg_advisory_xact_lock(_NUMBER)),
-}
+_LOCK = {shared: sa.select(locking(_NUMBER, shared=shared)) for shared in (True, False)}
 
 
 ONE: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
@@ -180,7 +187,7 @@ class Link:
         if not 0 <= number < 1 << 48:
             raise InternalError(f"{number} is no id that can be locked: ids are positive and below 2^48.")
         self.forget()
-        self.run(_LOCK[shared], {"number": (int(kind) << 48) + number})
+        self.run(_LOCK[shared], {"number": kind.first + number})
 
     def lock_row(self, table: sa.Table, key: Any) -> None:
         """Hold the row with that ``id`` until the transaction ends (PostgreSQL)."""
