@@ -8,7 +8,7 @@ import pytest
 
 from bench.crash.chaos import Chaos, Plan
 
-EFFECTS, KILLS = 200, 16
+EFFECTS, KILLS = 500, 40
 
 
 @pytest.mark.timeout(600)
