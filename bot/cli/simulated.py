@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.cli.serving import run
+from bot.cli.serving import one_heap, run
 from bot.domain.errors import ConductorError, SettingsError
 from bot.settings import Process, Settings, checked
 
@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> None:
         raise SystemExit("usage: python -m bot.cli.simulated PROCESS SETTINGS.json PORT") from None
     try:
         settings = read(process, file)
+        # Before there is a second thread, whose heap would be there to stay.
+        one_heap()
         _end_with_parent()
         run(settings, host=HOST, port=port)
     except ConductorError as error:
