@@ -150,7 +150,10 @@ def test_a_claim_of_a_write_holds_off_stops_and_the_installations_other_senders(
         assert row_id is not None
         allow(tx, row_id)
     # An advisory lock of one number: its upper half is classid, its lower objid.
-    asked = "SELECT (classid::bigint << 32) + objid::bigint, mode, granted FROM pg_locks WHERE locktype = 'advisory'"
+    asked = (
+        "SELECT (classid::bigint << 32) + objid::bigint, mode, granted FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database()"
+    )
     switches, sender = LockKind.SWITCHES.first, LockKind.SENDER.first + INSTALLATION
     with storage.begin() as tx:
         assert tx.outbox.claim(row_id, owner="w", now=NOW, lease_ms=9, answers_stop=False) is not None

@@ -21,7 +21,7 @@ _VALID = sa.text(
     " WHERE c.relnamespace = current_schema()::text::regnamespace AND c.relname = ANY(:names)"
 )
 _TRY = sa.text("SELECT pg_try_advisory_lock(:key)")
-_KEY = (int(LockKind.MIGRATION) << 48) + 1
+_KEY = LockKind.MIGRATION.first + 1
 
 
 def to_do(connection: sa.Connection) -> list[str]:
