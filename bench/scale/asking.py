@@ -19,6 +19,7 @@ from bench.scale.story import NOW
 from bot.adapters.storage import SqlStorage
 from bot.adapters.storage.engine import dispose, make_engine
 from bot.adapters.webhook_payloads import WebhookPayloads
+from bot.domain.jobs import AGENT_QUEUES, QUEUE_OF
 from bot.domain.subject import sha256_of
 from bot.policy.decide import PolicySet
 from bot.ports import records as r
@@ -35,6 +36,8 @@ from bot.services.starting import Starter
 
 BOARD: Final = 50
 """What `conductor runs` shows."""
+AGENT_KINDS: Final = [kind for kind, queue in QUEUE_OF.items() if queue in AGENT_QUEUES]
+"""What a `worker agents` handles."""
 FLOOR: Final = "a page written and synced"
 
 
@@ -142,10 +145,8 @@ class Asker:
             now = self.desk.clock.now()
             yield
             with self.storage.begin() as tx:
-                known = tx.jobs.get(f"{run}-j2")
-                job = tx.jobs.claim(f"{run}-j2", owner="bench", now=now, lease_ms=60_000)
+                job = tx.jobs.claim(f"{run}-j2", owner="bench", now=now, lease_ms=60_000, kinds=AGENT_KINDS)
             yield
-            assert known is not None, run
             assert job is not None, run
             with self.storage.begin() as tx:
                 tx.jobs.settle(job.id, fence=job.fence, state="queued", now=now, spend_attempt=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
@@ -147,10 +147,12 @@ class Jobs(Protocol):
     def hurry(self, job_id: str) -> None:
         """Due now (``not_before`` 0), if it is queued."""
 
-    def claim(self, job_id: str, *, owner: str, now: int, lease_ms: int) -> r.Job | None:
-        """Take it if queued and due, or running with an expired lease, **and no stop switch stands** for system, its repository
-        or its run and the run is not paused: all in one conditional UPDATE. None when not. Jobs without a run (permission look-ups,
-        which only read) pass the switches, else nobody could resume.
+    def claim(
+        self, job_id: str, *, owner: str, now: int, lease_ms: int, kinds: Collection[str] | None = None
+    ) -> r.Job | None:
+        """Take it if it is of one of the ``kinds`` (None: of any), queued and due, or running with an expired lease, **and no stop
+        switch stands** for system, its repository or its run and the run is not paused: all in one conditional UPDATE. None when
+        not. Jobs without a run (permission look-ups, which only read) pass the switches, else nobody could resume.
         """
 
     def renew(self, job_id: str, *, fence: int, until: int) -> None:

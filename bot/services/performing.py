@@ -52,10 +52,9 @@ class Performer:
             # Every minute at least one of its jobs comes to `github`, whose the outbox is.
             self.watch.look(desk, ("outbox", "installations"))
         with desk.storage.begin() as tx:
-            known = tx.jobs.get(job_id)
-            if known is None or known.kind not in self.handlers:
-                return
-            job = tx.jobs.claim(job_id, owner=desk.owner, now=desk.clock.now(), lease_ms=desk.limits.lease_ms)
+            job = tx.jobs.claim(
+                job_id, owner=desk.owner, now=desk.clock.now(), lease_ms=desk.limits.lease_ms, kinds=self.handlers
+            )
         if job is None:
             return
         if job.attempts > desk.limits.job_attempts and job.kind not in ENDLESS:

@@ -321,6 +321,17 @@ def test_a_process_that_leaves_begins_nothing() -> None:
         assert begun == ["J1"]
 
 
+def test_a_process_leaves_what_it_has_no_hands_for() -> None:
+    with House() as house:
+        with house.parts.storage.begin() as tx:
+            tx.jobs.add(r.Job("J1", "one", JobKind.RECOVERY, "github", house.clock.now(), 0))
+        Performer(house.parts.desk, {JobKind.MERGE: lambda _job: Done()}).perform("J1")
+        with house.parts.storage.read() as tx:
+            job = tx.jobs.get("J1")
+        assert job is not None
+        assert (job.state, job.attempts) == ("queued", 0)
+
+
 # Deliveries
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from bot.adapters.storage import SqlStorage
 from bot.adapters.tables import Json
 from bot.domain.errors import InternalError, StaleFence
+from bot.domain.jobs import JobKind
 from bot.domain.workflow import SOFTWARE, Approval, Drafting, Stage, Workflow
 from bot.ports import records as r
 from bot.ports.queue import Nudge
@@ -410,6 +411,20 @@ def test_a_job_is_stored_once_by_key_and_found(storage: SqlStorage) -> None:
         assert tx.jobs.by_key("none") is None
         assert tx.jobs.of_run("R1") == [row]
         assert tx.jobs.of_delivery("d1") == [row]
+
+
+@pytest.mark.parametrize(("kinds", "is_taken"), [((), False), ((JobKind.MERGE,), False), (set(JobKind), True)])
+def test_a_job_is_claimed_only_by_whom_handles_its_kind(
+    storage: SqlStorage, kinds: Collection[JobKind], is_taken: bool
+) -> None:
+    with storage.begin() as tx:
+        tx.runs.add(run())
+        tx.jobs.add(job("J1"))
+        found = tx.jobs.claim("J1", owner="w", now=NOW, lease_ms=10, kinds=kinds)
+        stored = tx.jobs.get("J1")
+    assert (found is not None) == is_taken
+    assert stored is not None
+    assert (stored.state, stored.attempts) == (("running", 1) if is_taken else ("queued", 0))
 
 
 def test_a_job_is_claimed_renewed_and_settled_under_its_fence(storage: SqlStorage) -> None:

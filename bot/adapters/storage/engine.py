@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,13 +159,19 @@ def _postgres_events(engine: Engine, *, read_only: bool, busy_ms: int) -> None:
             raise exc.InvalidatePoolError from error
 
 
+@cache
+def _file_of(url: str) -> str | None:
+    """Where SQLite keeps its records; None for PostgreSQL. Kept, as every transaction asks."""
+    return str(Path(parse_url(url).database or "").absolute()) if is_sqlite(url) else None
+
+
 @contextmanager
 def writing(url: str, busy_ms: int = BUSY_MS) -> Iterator[None]:
     """One SQLite writer at a time in this process: threads queue here, without polling the file's lock."""
-    if not is_sqlite(url):
+    path = _file_of(url)
+    if path is None:
         yield
         return
-    path = str(Path(parse_url(url).database or "").absolute())
     lock = _writers.setdefault(path, threading.Lock())
     if not lock.acquire(timeout=busy_ms / 1000):
         raise StorageBusy(f"The database {path} was busy for {busy_ms} ms; nothing was written, so try again.")

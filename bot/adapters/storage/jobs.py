@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,10 +37,14 @@ def _may_run() -> sa.ColumnElement[bool]:
     return sa.or_(jobs.c.run_id.is_(None), sa.and_(sa.not_(halted), goes))
 
 
-def _claim() -> Any:
+@cache
+def _claim(kinds: frozenset[str] | None) -> Any:
+    """For each set of kinds one, kept; a process has one set. As one parameter the set would be written out at every use."""
     queued = sa.and_(jobs.c.state == "queued", jobs.c.not_before <= _NOW)
     left = sa.and_(jobs.c.state == "running", jobs.c.lease_until <= _NOW)
     update = sa.update(jobs).where(jobs.c.id == sa.bindparam("job_id"), sa.or_(queued, left), _may_run())
+    if kinds is not None:
+        update = update.where(sa.or_(sa.false(), *(jobs.c.kind == str(kind) for kind in sorted(kinds))))
     update = update.values(
         state="running",
         lease_owner=sa.bindparam("owner"),
@@ -56,7 +61,6 @@ def _due(state: str, since: sa.Column[int], *order: sa.Column[int]) -> sa.Select
 
 
 # Built once: to put such a statement together takes longer than the database takes to answer it.
-_CLAIM = _claim()
 _LEFT = _due(RUNNING, jobs.c.lease_until, jobs.c.lease_until)
 _QUEUED = _due(QUEUED, jobs.c.not_before, jobs.c.not_before, jobs.c.created_at)
 
@@ -98,11 +102,13 @@ class SqlJobs:
         queued = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.state == "queued")
         self._link.run(queued.values(not_before=0))
 
-    def claim(self, job_id: str, *, owner: str, now: int, lease_ms: int) -> Job | None:
+    def claim(
+        self, job_id: str, *, owner: str, now: int, lease_ms: int, kinds: Collection[str] | None = None
+    ) -> Job | None:
         """The shared lock makes a stop wait for claims under way: when it commits, none that did not see it is left."""
         self._link.lock(LockKind.SWITCHES, shared=True)
         asked = {"job_id": job_id, "owner": owner, "until": now + lease_ms, "at_now": now}
-        return self._link.one(Job, _CLAIM, asked)
+        return self._link.one(Job, _claim(None if kinds is None else frozenset(kinds)), asked)
 
     def renew(self, job_id: str, *, fence: int, until: int) -> None:
         self._held(job_id, fence, {"lease_until": until})
