@@ -141,7 +141,10 @@ def test_one_sender_wins_an_installation(url: str) -> None:
     storage.close()
 
 
-def test_a_claim_of_a_write_holds_off_stops_and_the_installations_other_senders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("looks_first", [True, False])
+def test_a_claim_of_a_write_holds_off_stops_and_the_installations_other_senders(
+    looks_first: bool, tmp_path: Path
+) -> None:
     """PostgreSQL: until it commits. The race above is too short to tell."""
     storage = furnished(fresh_url("postgres", tmp_path))
     with storage.begin() as tx:
@@ -156,6 +159,10 @@ def test_a_claim_of_a_write_holds_off_stops_and_the_installations_other_senders(
     )
     switches, sender = LockKind.SWITCHES.first, LockKind.SENDER.first + INSTALLATION
     with storage.begin() as tx:
+        if looks_first:
+            waiting = tx.outbox.next(INSTALLATION, NOW)
+            assert waiting is not None
+            assert waiting.id == row_id
         assert tx.outbox.claim(row_id, owner="w", now=NOW, lease_ms=9, answers_stop=False) is not None
         with storage._reader.connect() as link:
             held = {tuple(one) for one in link.exec_driver_sql(asked)}
