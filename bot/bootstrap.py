@@ -93,21 +93,25 @@ def prepare(settings: Settings) -> None:
 
     Raises ``SettingsError`` where migrations are missing and the process's database user may not run them.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
-    settings.artifacts.mkdir(parents=True, exist_ok=True)
-    migrate(settings.database_url)
+    for directory in settings.directories:
+        directory.mkdir(parents=True, exist_ok=True)
+    _migrated(settings.database_url)
 
 
 def migrate_records(url: str) -> None:
     """Schema, rights and edges of this release, by the tables' owner: what `conductor migrate` does. Idempotent."""
-    if is_sqlite(url):
-        Path(parse_url(url).database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
-    migrate(url)
+    _migrated(url)
     storage = SqlStorage(url, SweptQueue(), pool_size=1)
     try:
         _add_edges(storage)
     finally:
         storage.close()
+
+
+def _migrated(url: str) -> None:
+    if is_sqlite(url):
+        Path(parse_url(url).database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
+    migrate(url)
 
 
 def _add_edges(storage: SqlStorage) -> None:
@@ -137,12 +141,13 @@ def build(settings: Settings) -> Parts:
         # Who moves runs asks that their edges are there.
         _add_edges(storage)
     _release_the_dead(storage, settings.process)
+    nothing = cast("Any", _NotHere())
     desk = Desk(
         storage=storage,
         clock=SystemClock(),
         chance=SystemChance(),
-        artifacts=ArtifactFiles(settings.artifacts),
-        trees=GitTrees(settings.data / "trees.git"),
+        artifacts=ArtifactFiles(settings.artifacts) if settings.directories else nothing,
+        trees=GitTrees(settings.data / "trees.git") if settings.directories else nothing,
         policies=PolicySet.load(settings.policies),
         redactor=Redactor(settings.held),
         limits=Limits(pacing_ms=settings.pacing_ms, lease_ms=settings.lease_ms),
@@ -202,10 +207,10 @@ class SweptQueue:
 
 
 class _NotHere:
-    """A part that a shell does without, so that a stop needs no disk, no git and no policy."""
+    """A part that a process does without: a stop at the shell needs no disk, no git and no policy, `web` and `beat` no files."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise InternalError(f"a command at the shell has no part with {name!r}: run it in a process of the App")
+        raise InternalError(f"this process has no part with {name!r}: ask a process of the App that works on runs")
 
 
 def records_problem(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ class Settings(BaseModel):
     """One process's settings. ``simulation`` opens loopback URLs and is never read from the environment.
 
     ``lease_ms`` and ``pacing_ms`` in milliseconds; ``tick_ms``: how often the sweeper is woken; ``threads``: jobs a worker
-    runs at once; ``cache_bytes``: disk for unpacked trees and for setup layers, each; ``cgroup``: a delegated version 2 cgroup
+    runs at once; ``prices``: over the shipped ones (`bot.domain.money.Prices.override`); ``cache_bytes``: disk for unpacked trees and for setup layers, each; ``cgroup``: a delegated version 2 cgroup
     that bounds sandboxes.
     """
 
@@ -86,6 +87,11 @@ class Settings(BaseModel):
     threads: int = 8
     cache_bytes: int = 20 << 30
     simulation: bool = False
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        """Where its process writes files: `web` and `beat` write none."""
+        return () if self.process in {Process.WEB, Process.BEAT} else (self.data, self.artifacts)
 
     @property
     def held(self) -> dict[str, str]:
@@ -140,6 +146,7 @@ def from_environment(process: Process, environment: Mapping[str, str] = os.envir
         public_url=environment.get("CONDUCTOR_PUBLIC_URL", "").rstrip("/"),
         policies=Path(environment["CONDUCTOR_POLICIES"]) if environment.get("CONDUCTOR_POLICIES") else None,
         cgroup=Path(environment["CONDUCTOR_CGROUP"]) if environment.get("CONDUCTOR_CGROUP") else None,
+        prices=_prices(environment.get("CONDUCTOR_PRICES", "")),
         pacing_ms=_number(environment, "CONDUCTOR_PACING_MS", 1_000),
         threads=_number(environment, "CONDUCTOR_THREADS", 8),
     )
@@ -194,6 +201,29 @@ def _secret(name: str, environment: Mapping[str, str]) -> str:
         raise SettingsError(
             f"{name}_FILE names {file!r}, which cannot be read: {error.strerror}", {"name": f"{name}_FILE"}
         ) from error
+
+
+def _prices(file: str) -> dict[str, Any]:
+    """Prices of models by name, over the shipped ones; what a price must hold, `bot.domain.money` says."""
+    if not file:
+        return {}
+    try:
+        found = json.loads(Path(file).read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"CONDUCTOR_PRICES names {file!r}, which cannot be read: {error.strerror}", {"name": "CONDUCTOR_PRICES"}
+        ) from error
+    except ValueError as error:
+        raise SettingsError(
+            f"CONDUCTOR_PRICES names {file!r}, which is no JSON in UTF-8: {error}", {"name": "CONDUCTOR_PRICES"}
+        ) from error
+    if not isinstance(found, dict):
+        raise SettingsError(
+            f'CONDUCTOR_PRICES names {file!r}, which holds no object: write {{"MODEL": {{"input": ..., "output": ...,'
+            ' "cache_write": ..., "cache_read": ...}}, whole micro-dollars per million tokens',
+            {"name": "CONDUCTOR_PRICES"},
+        )
+    return found
 
 
 def _database_url(environment: Mapping[str, str], data: Path) -> str:

@@ -120,6 +120,8 @@ def examine(process: str) -> Iterator[Finding]:
     else:
         yield Finding("settings")
     yield _asked("policies", lambda: _policies(settings))
+    if settings is not None and settings.prices:
+        yield _asked("prices", lambda: _prices(settings.prices, settings.model_name))
     for program in PROGRAMS[process]:
         yield _asked(program, lambda program=program: _program(program))  # type: ignore[misc]  # a default binds now
     if settings is not None:
@@ -135,8 +137,9 @@ def _of_settings(settings: Settings) -> Iterator[Finding]:
     from bot.settings import Process
 
     yield _asked("public URL", lambda: _public(settings.public_url))
-    yield _asked("data", lambda: _writable(settings.data))
-    yield _asked("artifacts", lambda: _writable(settings.artifacts))
+    for name, directory in (("data", settings.data), ("artifacts", settings.artifacts)):
+        if directory in settings.directories:
+            yield _asked(name, lambda directory=directory: _writable(directory))  # type: ignore[misc]  # a default binds now
     yield _asked("database", lambda: _database(settings.database_url))
     if settings.process not in {Process.UP, Process.SHELL}:
         yield _asked("database user", lambda: _database_user(settings.database_url, settings.process))
@@ -193,6 +196,13 @@ def _policies(settings: Settings | None) -> str:
     from bot.policy.decide import PolicySet
 
     return f"{len(PolicySet.load(settings.policies if settings is not None else None).ids)} policies"
+
+
+def _prices(prices: Mapping[str, object], model: str) -> str:
+    from bot.domain.money import shipped_prices
+
+    shipped_prices().override(prices).of(model)
+    return ", ".join(sorted(prices))
 
 
 def _public(url: str) -> None:

@@ -16,10 +16,11 @@ import pytest
 import sqlalchemy as sa
 from typer.main import get_command
 
-from bot.bootstrap import records_problem
+from bot.bootstrap import build, prices_of, records_problem
 from bot.cli import doctor
 from bot.cli.main import app
 from bot.cli.parts_alone import HELD
+from bot.domain.money import Usage
 from bot.settings import SECRETS, Process, from_environment
 from tests.harness.house import House
 from tests.harness.shell import Answered, conductor
@@ -250,6 +251,54 @@ def test_the_doctor_judges_secrets_urls_and_the_database(tmp_path: Path) -> None
     assert found["webhook secret"][1].startswith("CONDUCTOR_WEBHOOK_SECRET is not set: ")
     assert found["database"][0] == "missing"
     assert "hidden" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        ('{"new-model": {"input": 1, "output": 2, "cache_write": 3, "cache_read": 4}}', 0, "new-model"),
+        ('{"new-model": {"input": 1}}', 1, "'new-model' is wrong at output"),
+        ('{"other": {"input": 1, "output": 2, "cache_write": 3, "cache_read": 4}}', 1, "has no known price"),
+        ("[]", 1, "holds no object: write"),
+        ("{", 1, "which is no JSON in UTF-8"),
+        (None, 1, "cannot be read: No such file"),
+    ],
+)
+def test_prices_of_ones_own_come_from_a_file(tmp_path: Path, content: str | None, code: int, said: str) -> None:
+    """And the model that is asked where a repository names none must have one."""
+    file = tmp_path / "prices.json"
+    if content is not None:
+        file.write_text(content)
+    given = {"CONDUCTOR_PRICES": str(file), "CONDUCTOR_MODEL": "new-model", "CONDUCTOR_BROKER_URL": "redis://r"}
+    found = _doctor("agents", **given, ANTHROPIC_API_KEY="x" * 20, CONDUCTOR_DATA=str(tmp_path))
+    (state, sentence) = found["prices"] if "prices" in found else found["settings"]
+    assert (state == "missing") == bool(code)
+    assert said in sentence
+
+
+def test_prices_reach_the_agents(tmp_path: Path) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text('{"new-model": {"input": 2000000, "output": 0, "cache_write": 0, "cache_read": 0}}')
+    given = {"CONDUCTOR_PRICES": str(file), "CONDUCTOR_BROKER_URL": "redis://r", "ANTHROPIC_API_KEY": "x"}
+    settings = from_environment(Process.AGENTS, given)
+    assert prices_of(settings).cost("new-model", Usage(3, 0)) == 6
+
+
+@pytest.mark.parametrize("process", [Process.WEB, Process.BEAT])
+def test_who_writes_no_files_needs_no_directory(tmp_path: Path, process: Process) -> None:
+    (tmp_path / "file").touch()
+    given = {
+        "CONDUCTOR_DATA": str(tmp_path / "file" / "data"),
+        "CONDUCTOR_DATABASE_URL": f"sqlite:///{tmp_path / 'records' / 'c.db'}",
+        "CONDUCTOR_BROKER_URL": "redis://127.0.0.1:1/0",
+        **({"CONDUCTOR_WEBHOOK_SECRET": "s" * 32} if process is Process.WEB else {}),
+    }
+    settings = from_environment(process, given)
+    build(settings).storage.close()
+    assert (tmp_path / "records" / "c.db").is_file()
+    assert {"data", "artifacts"}.isdisjoint(_doctor(process, **given))
+    with pytest.raises(NotADirectoryError):
+        build(settings.model_copy(update={"process": Process.CONTROL}))
 
 
 def test_the_doctor_sees_records_of_this_release(house: House) -> None:
