@@ -253,8 +253,16 @@ class GitHubAppWriter:
                 return None
             case "branch.create" | "branch.update":
                 return self._own_commit(row, payload)
+            case "check_run.update" if payload.get("output", {}).get("annotations"):
+                return self._annotated(row, payload["output"]["annotations"])
             case _:
                 return None
+
+    def _annotated(self, row: OutboxWrite, wanted: list[dict[str, Any]]) -> Sent | None:
+        """GitHub appends the annotations of each update; one that is there already tells that the whole update is."""
+        shown = {_placed(one) for one in self._pages(row, f"{row.target}/annotations", {})}
+        there = all(_placed(one) in shown for one in wanted)
+        return Sent(200, row.target.rpartition("/")[2], "") if there else None
 
     def _marked(self, row: OutboxWrite, path: str) -> Sent | None:
         """Our comment that carries the row's random marker; anybody can copy a marker, so only our own counts.
@@ -295,6 +303,10 @@ class GitHubAppWriter:
                 return
         # Without an end nothing is known, and what is not known is not sent.
         raise _broken(row, f"the list {path} that would show an earlier try does not end")
+
+
+def _placed(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(one.get(name) for name in ("path", "start_line", "end_line", "title", "message"))
 
 
 def _names_same(shown: str, wanted: str) -> bool:

@@ -84,7 +84,7 @@ class Runs(Protocol):
         """Ids of runs of the repository in a state that holds a slot."""
 
     def waiting_for_slot(self, repository_id: int) -> list[str]:
-        """Ids of runs in ``queued`` or with an approval that waits, oldest first."""
+        """Ids of runs in ``queued`` that neither a pause nor a stop of their own holds back, oldest first."""
 
     def started_today(self, repository_id: int, requester_id: int, since: int) -> int:
         """How many runs this person started in the repository since then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.domain.errors import InternalError
 from bot.domain.facts import ApprovalFacts
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.workflow import Approval, Stage
@@ -46,6 +47,10 @@ class Approving:
             return self._refused(tx, run, stage, claims[0], [job.reason])
         if job.state != "done":
             return run
+        if job.payload["subject"] != subject.sha256:
+            raise InternalError(
+                f"Job {job.id} was read for subject {job.payload['subject']}: nothing is approved by it but that."
+            )
         return self._judge(tx, run, stage, subject.sha256, claims[0], job)
 
     def _has_slot(self, tx: Transaction, run: r.Run) -> bool:
@@ -82,7 +87,7 @@ class Approving:
             "dry": run.mode == "dry-run",
             **shown,
         }
-        key = f"{stage.name}:approval:{claim['source']}:{claim['source_id']}:{claim.get('try', 1)}"
+        key = f"{stage.name}:approval:{claim['source']}:{_said(claim)}:{subject[:16]}"
         return new_job(
             self.desk, run, key, JobKind.APPROVAL, QUEUE_OF[JobKind.APPROVAL], stage=stage.name, payload=payload
         )
@@ -171,7 +176,12 @@ class Approving:
 
     def _say(self, tx: Transaction, run: r.Run, claim: dict[str, Any], text: str) -> None:
         issue = int(claim.get("issue") or run.known.get("pull") or run.issue_number)
-        self.outboxes.comment(tx, run, issue, f"approval:{claim['source']}:{claim['source_id']}:{run.state_seq}", text)
+        self.outboxes.comment(tx, run, issue, f"approval:{claim['source']}:{_said(claim)}:{run.state_seq}", text)
+
+
+def _said(claim: dict[str, Any]) -> str:
+    """One name for each time that somebody spoke: all presses of a check's button share the check's id."""
+    return str(claim["delivery"] if claim["source"] == "button" else claim["source_id"])
 
 
 def _drop_claim(run: r.Run) -> r.Run:

@@ -36,12 +36,16 @@ CONFIG_PATH = ".github/conductor.yml"
 FRESH_KINDS = frozenset({"branch.create", "branch.update", "pull.create", "pull.ready"})
 """Kinds whose decision also reads the default branch's configuration as it is now."""
 LISTED = frozenset({"comment.create", "comment.reply", "check_run.create", "pull.create"})
-"""Kinds whose earlier try is looked up in a list."""
+"""Kinds whose earlier try is looked up in a list, as that of an update with annotations is."""
 LONGEST_MS = 10_000
 """For how long an installation waits at once for its hour: then somebody may be owed an answer."""
 NOT_FOUND_TRIES = 3
 UNSETTLED = (StaleFence, StorageBusy, StorageLost)
 """What says nothing against a row: it stays `sending`, and whoever holds it next looks first whether it is there."""
+
+
+def _is_listed(row: r.OutboxRow) -> bool:
+    return row.kind in LISTED or (row.kind == "check_run.update" and b'"annotations":' in row.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Dispatch:
         again = waiting.state == "sending" or row.fence != waiting.fence + 1
         unknown = again or bool(row.response.get("unknown")) or in_doubt
         try:
-            if again and row.kind in LISTED:
+            if again and _is_listed(row):
                 return self._let_show(row)
             return self._send(row, unknown)
         except StaleFence:
@@ -298,7 +302,7 @@ class Dispatch:
         """Unknown outcomes are looked up before they are sent again, however long that takes."""
         span = backoff(row.attempts)
         wait = span // 2 + self.desk.chance.jitter(span // 2)
-        if unknown and row.kind in LISTED:
+        if unknown and _is_listed(row):
             wait = max(wait, self.desk.limits.unseen_ms)
         until = self.desk.clock.now() + wait
         self._settle(row, state="allowed", not_before=until, reason=busy.sentence, response=self._doubt(row, unknown))
@@ -325,6 +329,13 @@ class Dispatch:
                 row, state="allowed", not_before=self.desk.clock.now() + 500 * row.attempts, reason=refused.sentence
             )
             return False
+        if (
+            row.kind == "pull.create"
+            and "already exists" in refused.sentence
+            and row.attempts < self.desk.limits.row_attempts
+        ):
+            # An earlier try made it, and the list does not show it yet.
+            return self._later(row, refused, unknown=True)
         response: dict[str, object] = {
             **row.response,
             "status": refused.status,

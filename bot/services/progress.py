@@ -283,8 +283,9 @@ class Progress:
                 }
                 return replace(run, known=known)
             facts["approval"] = approval.id
-        if not run.snapshot_sha256:
-            return self._revise(tx, run, {**wish, "text": ""})
+        if not run.snapshot_sha256 or self._snapshot_job(tx, run).state in {"failed", "cancelled"}:
+            # Without one, or with one that was asked for again in vain: a new one is.
+            return self._revise(tx, run, {**wish, "text": str(run.known.get("revision", ""))})
         attempt = int(run.known.get("retries", 0)) + 1
         run = fresh_rounds(run, stage.name)
         again = {"again": run.known.get("mourned", [])}

@@ -56,18 +56,16 @@ class Publishing:
         if status is not None and status.github_id:
             known["status_comment"] = int(status.github_id)
         for row in tx.outbox.of_run(run.id):
-            if (
-                row.state in {"dead", "denied"}
-                and row.kind in REQUIRED_KINDS
-                and not is_over(run)
-                and run.state != NEEDS_HUMAN
-            ):
+            if row.state in {"dead", "denied"} and row.kind in REQUIRED_KINDS and not is_over(run):
                 if row.id in known.get("mourned", []):
                     continue
                 if self._plain_instead(tx, run, row):
                     _stand_in(known, row.dedupe_key, _plain_key(run))
                     continue
                 known["mourned"] = [*known.get("mourned", []), row.id]
+                if run.state == NEEDS_HUMAN:
+                    # A person is asked already; a retry must not halt for what ended before it.
+                    continue
                 return halt(
                     self.desk,
                     tx,
@@ -140,7 +138,7 @@ class Publishing:
             return []
         mark = subject.sha256[:16]
         keys = [
-            f"{run.id}:code:{mark}",
+            _code_key(tx, run, mark),
             surface(run, f"check:plan:{head[:12]}").key,
             surface(run, f"check:ledger:{head[:12]}").key,
         ]
@@ -213,7 +211,7 @@ class Publishing:
             return run
         subject = tx.journal.subject(run.id, workflow_of(run).stages[-1].name)
         assert subject is not None
-        key = f"{run.id}:code:{subject.sha256[:16]}"
+        key = _code_key(tx, run, subject.sha256[:16])
         row = tx.outbox.by_key(key)
         if row is not None:
             if row.state != "confirmed":
@@ -351,6 +349,15 @@ class Publishing:
                 tx, run, ReviewRequest(repository, pull, run.branch, approver), f"{run.id}:request:{approver}"
             )
         return run
+
+
+def _code_key(tx: Transaction, run: r.Run, mark: str) -> str:
+    """The key of the row that publishes this code now: another one where the branch has gone on since the last."""
+    key, count = f"{run.id}:code:{mark}", 1
+    while (row := tx.outbox.by_key(key)) is not None and row.state == "confirmed" and row.id < run.known["head_row"]:
+        count += 1
+        key = f"{run.id}:code:{mark}:{count}"
+    return key
 
 
 def _plain_key(run: r.Run) -> str:

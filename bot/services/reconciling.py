@@ -136,7 +136,7 @@ class Reconciling:
             "label": known.get("start_label", labels.START) if by_label else "",
             "pull": pull,
             "comment": _settled_comment(tx, run, now),
-            "reviews_since": run.state_at // 1000 * 1000 if reviews else 0,
+            "reviews_since": _shown_at(tx, run) // 1000 * 1000 if reviews else 0,
             "reviewed": known.get("reviewed", []),
             "head": known.get("head", "") if run.state == IN_REVIEW else "",
             "branch": run.branch if is_restored(tx, run) else "",
@@ -248,6 +248,12 @@ def _pause(run: r.Run, last: int) -> int:
 def _key(run: r.Run, at: int) -> str:
     """One look at a repository in each stretch of time, whoever asks."""
     return f"look:{run.repository_id}:{at // EVERY_MS}"
+
+
+def _shown_at(tx: Transaction, run: r.Run) -> int:
+    """Since when people see what they review: the plan, or the code on its branch, though the run waits for further rows yet."""
+    row = tx.outbox.get(int(run.known.get("head_row", 0))) if run.state == IN_REVIEW else None
+    return min(run.state_at, row.confirmed_at) if row is not None and row.confirmed_at else run.state_at
 
 
 def _settled_comment(tx: Transaction, run: r.Run, now: int) -> int:

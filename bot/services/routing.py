@@ -25,7 +25,7 @@ from bot.domain.events import (
     ReviewCommentCreated,
     ReviewSubmitted,
 )
-from bot.domain.workflow import IN_REVIEW
+from bot.domain.workflow import IN_REVIEW, PUBLISHING
 from bot.ports import records as r
 from bot.ports.storage import Transaction
 from bot.services.backups import is_restored
@@ -40,7 +40,7 @@ from bot.services.hearing import (
     remember,
 )
 from bot.services.setting import Asked, Setting
-from bot.services.starting import Starter
+from bot.services.starting import Starter, started_at
 from bot.wording import labels
 
 
@@ -139,6 +139,9 @@ class Router:
                 if not event.origin.sender.is_person and is_restored(tx, run):
                     # It may be what this run did itself, later than its records know; a look tells how it ended.
                     continue
+                if 0 < event.issue.updated_at < started_at(tx, run):
+                    # It came late: the label that started this run was set after it.
+                    continue
                 locked = tx.runs.lock(run.id)
                 if locked is None or is_over(locked):
                     continue
@@ -218,7 +221,7 @@ class Router:
         if run is None or is_over(run) or not sender.is_person:
             return _ignored("no living run has that pull request, or no person wrote the review")
         waits = run.state.endswith(".approval") and event.state == "changes_requested"
-        if not waits and run.state != IN_REVIEW:
+        if not waits and run.state != IN_REVIEW and not self._is_published(run, event.commit_sha):
             return _ignored(f"a review in state {run.state} changes nothing; comment `/conductor revise` to plan again")
         if asked is None:
             return _wait_for(sender)
@@ -234,6 +237,11 @@ class Router:
         review = {"id": event.review_id, "state": event.state, "body": event.body}
         ask_for_review(self.desk, tx, run, {**review, "by": sender.login, "head": event.commit_sha})
         return _done("the review is being read")
+
+    @staticmethod
+    def _is_published(run: r.Run, commit: str) -> bool:
+        """Its code stands on GitHub for all to see, though not every row that says so is confirmed."""
+        return run.state == PUBLISHING and commit == run.known.get("code_head")
 
     def _checked(self, tx: Transaction, event: CheckCompleted) -> Verdict:
         if event.app_id == self.desk.app_id:

@@ -18,6 +18,12 @@ from bot.wording import labels, replies
 from bot.wording.neutral import slug
 
 
+def started_at(tx: Transaction, run: r.Run) -> int:
+    """When what started the run was said, in GitHub's milliseconds, which are whole seconds; 0 when nobody knows."""
+    job = tx.jobs.by_key(f"{run.id}:snapshot:1")
+    return 0 if job is None else int(job.payload.get("issue_updated_at", 0))
+
+
 @dataclass(frozen=True, slots=True)
 class Starter:
     """Starts runs. At most one living run per issue, at most so many a day per person and repository."""
@@ -36,6 +42,11 @@ class Starter:
             self.outboxes.reply(tx, setting, "running", replies.already_running(living[-1].id, living[-1].state))
             return f"run {living[-1].id} is under way already"
         now = desk.clock.now()
+        if earlier and 0 < setting.at < started_at(tx, earlier[-1]):
+            # It came late: who asked for it has had a run since.
+            if not by_label:
+                self.outboxes.reply(tx, setting, "unheard", replies.unheard(sender.login))
+            return "a later run of the issue was started already"
         spent = self.spent(tx, repository.id, sender.id)
         if spent >= desk.limits.starts_per_day:
             return self.refuse(tx, setting, spent)

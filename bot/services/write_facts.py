@@ -14,7 +14,7 @@ from bot.domain.work import CodeSubject
 from bot.policy.facts import WriteFacts, changes_workflows, is_in_repository, is_own_ref, sizes
 from bot.ports import records as r
 from bot.ports.storage import Transaction
-from bot.services.desk import Desk, asks_person, workflow_of
+from bot.services.desk import Desk, asks_person, is_over, workflow_of
 from bot.services.slots import valid_approval
 from bot.wording import labels
 
@@ -45,7 +45,7 @@ def facts_at_sending(
         stopped_system=_stopped(tx, "system", ""),
         stopped_repository=_stopped(tx, "repository", str(repository.id)),
         stopped_run=False,
-        paused=run is not None and run.paused,
+        paused=run is not None and run.paused and not is_over(run),
     )
 
 
@@ -89,6 +89,8 @@ def _facts(
         annotations=size["annotations"],
     )
     base = _place(run, row, payload, base)
+    if run is not None and row.kind == "label.remove" and base.start_label and _is_set_anew(tx, run):
+        base = replace(base, own_label=False)
     if run is None or not run.snapshot_sha256:
         return base
     if row.kind in {"branch.create", "pull.create"}:
@@ -96,6 +98,12 @@ def _facts(
     if row.kind in {"branch.update", "pull.ready", "review.request"}:
         return _code(desk, tx, run, row, payload, base, protected)
     return base
+
+
+def _is_set_anew(tx: Transaction, run: r.Run) -> bool:
+    """Whether another run of the issue lives by now, which may rest on the label: it is no longer this run's to take off."""
+    others = tx.runs.of_issue(run.repository_id, run.issue_number)
+    return any(one.id != run.id and not is_over(one) for one in others)
 
 
 def _planned(desk: Desk, run: r.Run, row: r.OutboxRow, payload: dict[str, Any], facts: WriteFacts) -> WriteFacts:

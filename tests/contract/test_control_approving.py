@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from bot.domain.outcome import Outcome
+from bot.domain.jobs import JobKind
+from bot.domain.outcome import NeedsHuman, Outcome
 from bot.ports.records import Job
+from bot.services.performing import Performer
+from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 from tests.harness.house_agents import FILES, PLAN
 
@@ -289,3 +292,74 @@ def test_the_hash_covers_what_decides() -> None:
             assert word in document
         house.say(f"/conductor approve {name[:8].upper()}")
         assert house.state == "in_review"
+
+
+def test_a_press_on_the_second_plan_is_judged_by_what_is_so_then() -> None:
+    """The check and its number stay when the plan changes; who pressed for the first plan has not approved the second."""
+    second = {**PLAN, "summary": "Make add add, and nothing else"}
+    with House(config="approvers: [ana]\n") as house:
+        house.agents.plans = [PLAN, second]
+        house.agents.outcomes["step"] = [NeedsHuman("the model declined")]
+        house.planned()
+        house.github.press("Approve", by="ana")
+        house.pump()
+        assert house.state == "needs_human", house.story()
+        house.say("/conductor revise say less")
+        assert house.state == "plan.approval", house.story()
+        house.clock.ahead_ms += 300_000
+        house.github.press("Approve", by="bob")
+        house.pump()
+        stays(house, says="bob")
+        house.github.press("Approve", by="ana")
+        house.pump()
+        assert house.state == "in_review", house.story()
+
+
+def test_an_approval_that_was_read_for_one_plan_is_not_used_for_the_next() -> None:
+    """The run halts after the read-back and before its use; what was read stays with the plan that it was read for."""
+    second = {**PLAN, "summary": "Make add add, and nothing else"}
+    with House(dead=["check_run.create"]) as house:
+        house.agents.plans = [PLAN, second]
+        house.planned()
+        house.github.faults.append(Fault("POST /repos/*/check-runs", status=403, retry_after=600, times=1))
+        house.github.push(house.run.branch, {"more.txt": "x"}, by="bob")
+        house._settle()
+        performer = house.performer
+        read = performer.handlers[JobKind.APPROVAL]
+
+        def approve(job: Job) -> Outcome:
+            outcome = read(job)
+            house.clock.ahead_ms += 700_000
+            house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
+            assert house.parts.dispatch is not None
+            house.parts.dispatch.dispatch(house.github.installation_id)
+            return outcome
+
+        house.performer = Performer(house.parts.desk, {**performer.handlers, JobKind.APPROVAL: approve})
+        house.say("/conductor approve")
+        house.performer = performer
+        assert house.state == "needs_human", house.story()
+        house.say("/conductor retry")
+        assert house.state == "plan.approval", house.story()
+        assert house.approvals() == []
+
+
+def test_two_people_press_for_a_plan_of_high_risk() -> None:
+    with House(config="protected: [calc.py]\n") as house:
+        house.planned()
+        assert house.run.risk == "high"
+        for person in ("bob", "carl"):
+            house.github.press("Approve", by=person)
+            house.pump()
+        assert house.state == "in_review", house.story()
+
+
+def test_a_press_after_somebody_elses_that_was_refused_counts() -> None:
+    with House(config="approvers: [ana]\n") as house:
+        house.planned()
+        house.github.press("Approve", by="bob")
+        house.pump()
+        stays(house, says="bob")
+        house.github.press("Approve", by="ana")
+        house.pump()
+        assert house.state == "in_review", house.story()

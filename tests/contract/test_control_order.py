@@ -84,3 +84,77 @@ def test_a_label_that_is_set_again_at_once_starts_a_run_that_stays() -> None:
         house.pump()
         assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"], house.story()
         assert "conductor" in house.labels
+
+
+def labelled_again(house: House) -> None:
+    """A second run; GitHub's times are whole seconds."""
+    house.clock.ahead_ms += 1_500
+    house.github.label("conductor", by="ana", number=7)
+    house._settle()
+    assert len(house.runs()) == 2, house.story()
+
+
+@pytest.mark.parametrize("by", ["ana", "conductor"])
+def test_a_removal_of_the_label_that_comes_late_does_not_strike_the_run_after_it(by: str) -> None:
+    """A person's own, and ours at a run's end."""
+    with House() as house:
+        house.planned()
+        house.github.faults.append(Fault("DELIVER issues.unlabeled", status=503, times=10))
+        if by == "ana":
+            house.github.unlabel("conductor", by="ana", number=7)
+            assert house.github.wait_delivered()
+            house.github.close_item("issue", by="ana")
+            house.pump()
+            house.github.reopen_item("issue", by="ana")
+        else:
+            house.say("/conductor cancel")
+        house.github.faults[-1].times = 0
+        labelled_again(house)
+        house.later(3600)
+        assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"], house.story()
+
+
+def test_our_removal_of_the_label_that_had_to_wait_does_not_take_off_the_next_runs() -> None:
+    with House(dead=["label.remove"]) as house:
+        house.planned()
+        house.github.faults.append(Fault("DELETE /repos/*/labels/conductor", status=403, retry_after=600, times=1))
+        house.github.comment("issue", "/conductor cancel", by="ana", number=7)
+        house._settle()
+        assert house.state == "cancelled"
+        assert house.github.faults[-1].applied == 1
+        house.clock.ahead_ms += 1_500
+        house.github.unlabel("conductor", by="ana", number=7)
+        house._settle()
+        labelled_again(house)
+        house.pump()
+        assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"], house.story()
+        assert "conductor" in house.labels
+
+
+def test_a_wish_for_a_plan_that_comes_after_the_run_that_it_was_meant_for_starts_none() -> None:
+    with House() as house:
+        house.github.faults.append(Fault("DELIVER issue_comment.created", status=503, times=1))
+        house.github.comment("issue", "/conductor plan", by="ana", number=7)
+        assert house.github.wait_delivered()
+        house.clock.ahead_ms += 1_500
+        house.github.label("conductor", by="ana", number=7)
+        house._settle()
+        house.say("/conductor cancel")
+        house.later(3600)
+        assert [run.state for run in house.runs()] == ["cancelled"], house.story()
+        assert len(house.comments("did not reach me")) == 1
+
+
+def test_what_a_stop_of_a_cancelled_run_holds_back_does_not_hold_the_next_one() -> None:
+    with House(messy=True) as house:
+        house.planned()
+        house.parts.stopping.set("run", house.run.id, stopped=True, by="op", reason="x")
+        house.say("/conductor cancel")
+        house.github.unlabel("conductor", by="ana", number=7)
+        house.pump()
+        house.github.label("conductor", by="ana", number=7)
+        house.pump()
+        house.later(3600)
+        assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"]
+        assert {row.state for row in house.rows() if row.run_id == house.run.id} == {"confirmed"}
+        assert {row.state for row in house.rows() if row.run_id == house.runs()[0].id} > {"confirmed"}, "still held"

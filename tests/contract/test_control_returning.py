@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from unittest import mock
 
+import pytest
+
+from bot.adapters.github_writer import GitHubAppWriter
 from bot.domain.outcome import NeedsHuman
+from bot.ports.github import Approved, GitHubBusy, OutboxWrite, Sent
+from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 from tests.harness.house_agents import FILES, FIXED, NEW_TEST, PLAN, fixed
 
@@ -197,3 +204,68 @@ def test_retry_behind_an_approval_only_while_it_covers_the_plan() -> None:
         house.later(200)
         house.say("/conductor approve")
         assert house.state == "in_review", house.story()
+
+
+def test_code_that_goes_back_to_what_it_was_is_published() -> None:
+    with House() as house:
+        first = {"calc.py": FIXED, "tests/test_add.py": NEW_TEST}
+        house.agents.works = {"S1": [first, {**first, "calc.py": BETTER}, first]}
+        said = {"verdict": "approve", "resolutions": [fixed("F1", 1, "LIMIT = 100")]}
+        house.agents.reviews = {seat: [{"verdict": "approve"}, said, {"verdict": "approve"}] for seat in (ONE, TWO)}
+        house.published()
+        house.github.review("request_changes", "Bound it.", [], by="bob")
+        house.pump()
+        assert house.branch()["calc.py"] == digest(BETTER), house.story()
+        house.agents.hooks["step"] = lambda job: house.meanwhile("/conductor withdraw F2 it is done")
+        house.github.review("request_changes", "No, take the limit out again.", [], by="bob")
+        house.pump()
+        assert house.state == "in_review", house.story()
+        assert house.branch()["calc.py"] == digest(FIXED), [row.dedupe_key for row in house.rows("branch.update")]
+
+
+@pytest.mark.parametrize("is_delivered", [True, False])
+def test_a_review_of_published_code_counts_while_rows_about_it_still_go_out(is_delivered: bool) -> None:
+    with House() as house:
+        better(house, "F1")
+        house.planned()
+        house.github.faults.append(Fault("POST /repos/*/requested_reviewers", status=403, retry_after=600))
+        if not is_delivered:
+            house.github.faults.append(Fault("DELIVER pull_request_review.submitted", drop=True))
+        said, send = list[int](), GitHubAppWriter.send
+
+        def sent(writer: GitHubAppWriter, write: Approved[OutboxWrite], *, retry: bool) -> Sent:
+            if write.value.kind == "review.request" and not said:
+                said.append(write.value.row_id)
+                house.github.review("request_changes", "Bound it.", [], by="bob")
+            return send(writer, write, retry=retry)
+
+        with mock.patch.object(GitHubAppWriter, "send", sent):
+            house.say("/conductor approve")
+        for _ in range(4):
+            house.later(3600)
+        assert said
+        assert len(house.findings()) == 1, house.story()
+        assert house.branch()["calc.py"] == digest(BETTER)
+
+
+def test_annotations_whose_answer_was_lost_are_there_once() -> None:
+    """GitHub appends those of each update."""
+    lost, send = list[int](), GitHubAppWriter.send
+
+    def sent(writer: GitHubAppWriter, write: Approved[OutboxWrite], *, retry: bool) -> Sent:
+        answer = send(writer, write, retry=retry)
+        if write.value.kind == "check_run.update" and b'"annotations"' in write.value.body and not lost:
+            lost.append(write.value.row_id)
+            raise GitHubBusy("GitHub did not answer as it should (502)", {"status": "502"})
+        return answer
+
+    with House() as house, mock.patch.object(GitHubAppWriter, "send", sent):
+        house.published()
+        house.github.review(
+            "request_changes", "Bound it.", [{"path": "calc.py", "line": 2, "body": "a limit"}], by="bob"
+        )
+        house.pump()
+        assert lost, house.story()
+        for check in house.checks("Conductor: review ledger"):
+            assert set(Counter(str(one) for one in check["annotations"]).values()) <= {1}, check["annotations"]
+        assert [row.state for row in house.rows("check_run.update") if row.id in lost] == ["confirmed"]

@@ -9,10 +9,12 @@ from unittest import mock
 import pytest
 from structlog.testing import capture_logs
 
+from bot.adapters.github_writer import GitHubAppWriter
 from bot.domain.errors import StaleFence
 from bot.domain.jobs import JobKind
-from bot.domain.outcome import Outcome
+from bot.domain.outcome import NeedsHuman, Outcome
 from bot.ports import records as r
+from bot.ports.github import Approved, OutboxWrite, Sent
 from bot.services.performing import Performer
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
@@ -316,3 +318,60 @@ def test_a_job_whose_run_changed_under_it_is_tried_again() -> None:
         house.planned()
         assert len(met) == 2
         assert len(set(met)) == 1
+
+
+def test_a_retry_after_a_second_snapshot_that_failed_takes_another() -> None:
+    with House() as house:
+        house.planned()
+        house.github.push("main", {".github/conductor.yml": "mode: nonsense\n"}, by="ana")
+        house.say("/conductor revise do it better")
+        assert house.state == "needs_human", house.story()
+        house.github.push("main", {".github/conductor.yml": "mode: active\n"}, by="ana")
+        house.say("/conductor retry")
+        assert house.state == "plan.approval", house.story()
+        assert house.agents.of("draft")[-1].payload["revision"] == "do it better"
+
+
+def test_a_row_that_ended_while_a_person_was_asked_does_not_halt_the_retry() -> None:
+    with House(dead=["check_run.update"]) as house:
+        house.planned()
+        house.agents.outcomes["step"] = [NeedsHuman("the model declined")]
+        fault = Fault("PATCH /repos/*/check-runs/*", status=422, times=0)
+        house.github.faults.append(fault)
+
+        def halted(job: r.Job) -> None:
+            assert house.parts.dispatch is not None
+            house.parts.dispatch.dispatch(house.github.installation_id)
+            fault.times = 1
+
+        house.agents.hooks["step"] = halted
+        house.say("/conductor approve")
+        house.agents.hooks.clear()
+        assert house.state == "needs_human", house.story()
+        assert fault.applied == 1, house.story()
+        house.say("/conductor retry")
+        assert house.state == "in_review", house.story()
+
+
+def test_a_run_that_is_cancelled_while_paused_comes_to_rest() -> None:
+    """Its code may not go out, which must not keep its checks open for ever."""
+    with House(dead=["branch.update"]) as house:
+        house.planned()
+        house.github.faults.append(Fault("POST /repos/*/git/trees", status=503, times=1))
+        said, send = list[int](), GitHubAppWriter.send
+
+        def sent(writer: GitHubAppWriter, write: Approved[OutboxWrite], *, retry: bool) -> Sent:
+            if write.value.kind == "branch.update" and not said:
+                said.append(write.value.row_id)
+                house.github.comment("issue", "/conductor pause", by="ana", number=7)
+            return send(writer, write, retry=retry)
+
+        with mock.patch.object(GitHubAppWriter, "send", sent):
+            house.say("/conductor approve")
+        assert (house.state, house.run.paused) == ("publishing", True), house.story()
+        house.say("/conductor cancel")
+        for _ in range(5):
+            house.later(120)
+        assert house.state == "cancelled"
+        assert all(row.state in {"confirmed", "dead", "denied"} for row in house.rows()), house.story()
+        assert {row.state for row in house.rows("branch.update")} <= {"dead", "denied"}

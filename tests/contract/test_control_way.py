@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from bot.domain.subject import sha256_of
+from bot.ports import records as r
 from bot.simulator.github.faults import Fault
 from tests.harness.house import House
 from tests.harness.house_agents import CALC, FILES, FIXED, NEW_TEST, PLAN
@@ -271,3 +272,38 @@ def test_code_is_published_on_what_the_branch_holds_though_the_tree_store_was_lo
         assert house.state == "in_review", house.run.halt_reason
         assert house.branch()["README.md"] == digest("newer\n")
         assert house.branch()["calc.py"] == digest(f"#\n{FIXED}")
+
+
+@pytest.mark.parametrize("by", ["a pause", "a stop"])
+def test_a_queued_run_that_may_not_begin_keeps_the_slot_from_nobody(by: str) -> None:
+    with House(issues={7: "add is wrong", 8: "add is wrong too", 9: "and again"}) as house:
+        asked: list[str] = []
+
+        def others(job: r.Job) -> None:
+            if asked:
+                return
+            asked.append(job.id)
+            for number in (8, 9):
+                house.github.label("conductor", by="ana", number=number)
+                house._settle()
+            if by == "a pause":
+                house.meanwhile("/conductor pause", number=8)
+            else:
+                (waits,) = (run.id for run in house.runs() if run.issue_number == 8)
+                house.parts.stopping.set("run", waits, stopped=True, by="op", reason="x")
+
+        house.agents.hooks["draft"] = others
+        house.start(number=7)
+        house.later(3600)
+        states = {run.issue_number: run.state for run in house.runs()}
+        assert states == {7: "plan.approval", 8: "queued", 9: "plan.approval"}, house.story()
+
+
+def test_a_plan_that_lacks_its_second_approval_keeps_the_slot_from_nobody() -> None:
+    with House(config="protected: [calc.py]\n", issues={7: "add is wrong", 8: "add is wrong too"}) as house:
+        house.start(number=7)
+        house.say("/conductor approve", by="bob", number=7)
+        house.start(number=8)
+        house.later(3600)
+        states = {run.issue_number: run.state for run in house.runs()}
+        assert states == {7: "plan.approval", 8: "plan.approval"}, house.story()

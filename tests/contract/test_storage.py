@@ -242,13 +242,14 @@ def test_slots_are_held_and_waited_for(storage: SqlStorage) -> None:
         to_plan_approval(tx, "aa" * 32, "R3")
         assert tx.runs.holding_slots(REPOSITORY) == ["R2"]
         assert tx.runs.waiting_for_slot(REPOSITORY) == ["R1"]
-        tx.runs.add_approval(approval("bb" * 32, run_id="R3"))
-        tx.runs.add_approval(approval("aa" * 32, run_id="R3", stage="code"))
-        assert tx.runs.waiting_for_slot(REPOSITORY) == ["R1"]
-        granted = tx.runs.add_approval(approval("aa" * 32, run_id="R3"))
-        assert tx.runs.waiting_for_slot(REPOSITORY) == ["R1", "R3"]
-        tx.runs.use_approval(granted, NOW)
-        assert tx.runs.waiting_for_slot(REPOSITORY) == ["R1"]
+        paused = tx.runs.get("R1")
+        assert paused is not None
+        paused = tx.runs.save(replace(paused, paused=True))
+        assert tx.runs.waiting_for_slot(REPOSITORY) == []
+        tx.runs.save(replace(paused, paused=False))
+        for stopped in (True, False):
+            tx.journal.set_switch(r.Switch("run", "R1", stopped, "ana", "", NOW))
+            assert tx.runs.waiting_for_slot(REPOSITORY) == ([] if stopped else ["R1"])
 
 
 def test_runs_wake_and_are_counted_and_listed(storage: SqlStorage) -> None:

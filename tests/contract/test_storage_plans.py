@@ -49,10 +49,7 @@ QUESTIONS: dict[str, tuple[Callable[[Transaction], Any], set[str]]] = {
     "the board": (lambda tx: tx.runs.recent(states=["done"]), {"ix_runs_state"}),
     "newest runs": (lambda tx: tx.runs.recent(), {"ix_runs_created"}),
     "slots": (lambda tx: tx.runs.holding_slots(REPOSITORY), {"ix_runs_slots"}),
-    "who waits for a slot": (
-        lambda tx: tx.runs.waiting_for_slot(REPOSITORY),
-        {"uq_runs_living", "uq_approvals_waiting"},
-    ),
+    "who waits for a slot": (lambda tx: tx.runs.waiting_for_slot(REPOSITORY), {"ix_runs_slots"}),
     "revises of a day": (lambda tx: tx.runs.revised_today(REPOSITORY, 5, NOW), {"ix_runs_changed"}),
     "a branch": (lambda tx: tx.runs.of_branch(REPOSITORY, "b"), {"ix_runs_branch"}),
     "a pull request": (lambda tx: tx.runs.of_pull(REPOSITORY, 1), {"ix_runs_pull"}),

@@ -63,3 +63,15 @@ def test_a_death_after_the_request_and_a_list_that_lags_double_nothing() -> None
         assert all(one.applied for one in (*asked, *lags))
         assert house.deaths == len(asked)
         _all_is_there_once(house)
+
+
+def test_a_pull_request_that_the_list_shows_only_later_is_found_in_the_end() -> None:
+    """GitHub says that it exists, so it is looked for again, and not given up."""
+    faults = [
+        Fault("POST /repos/*/pulls", status=502, after_effect=True, times=1),
+        Fault("GET /repos/*/pulls", list_lag_s=60, times=3),
+    ]
+    with House(faults=faults) as house:
+        house.start()
+        house.later(600)
+        _all_is_there_once(house)

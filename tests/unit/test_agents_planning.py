@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from bot.domain.errors import OverBudget, StaleFence, Stopped
+from bot.adapters.storage import SqlStorage, SqlTransaction
+from bot.domain.errors import InternalError, OverBudget, StaleFence, Stopped, StorageBusy, StorageLost
 from bot.domain.facts import PlanFacts
 from bot.domain.money import UnknownPrice
 from bot.domain.outcome import Done, NeedsHuman, Snooze
@@ -15,6 +19,7 @@ from bot.domain.repo_config import Budget, Models, RepoConfig
 from bot.gates.plan_gate import PLAN_GATE
 from bot.ports import records as r
 from tests.unit.test_agents_world import CALC, PLAN, World, sandbox, say, use, world
+from workers.agents import meter
 from workers.agents.desk import AgentLimits
 from workers.agents.drafting import draft
 from workers.agents.messages_api import ModelBusy, ModelRejected, ModelUnreadable
@@ -290,6 +295,52 @@ def test_what_was_answered_before_a_crash_is_not_paid_twice(tmp_path: Path, sand
         assert all(secret not in str(one.input) + one.output for one in here.calls())
         # The document is what was handed in, byte for byte: a plan's gate and wording deal with it.
         assert secret in str(here.load(outcome.result["document"]))
+
+
+@pytest.mark.parametrize(("error", "is_stored"), [(StorageBusy, False), (StorageLost, False), (StorageLost, True)])
+def test_an_answer_outlives_a_restart_of_the_database(
+    tmp_path: Path, sandbox: Sandbox, error: type[InternalError], is_stored: bool
+) -> None:
+    """The database lets nobody in, or is lost while it commits and has or has not: what is in hand is paid for."""
+    begin, away = SqlStorage.begin, [1, 1]
+    with world(tmp_path, sandbox) as here:
+        here.model.turns = [READ, SUBMIT]
+
+        @contextmanager
+        def begun(storage: SqlStorage) -> Iterator[SqlTransaction]:
+            fails = bool(here.model.asked and away)
+            if fails:
+                away.pop()
+                if not is_stored:
+                    raise error("The database went away.")
+            with begin(storage) as tx:
+                yield tx
+            if fails:
+                raise error("The database went away.")
+
+        with mock.patch.object(SqlStorage, "begin", begun), mock.patch.object(meter, "PAUSE_S", 0.01):
+            outcome = draft(here.desk, plan_job(here))
+        assert isinstance(outcome, Done)
+        assert away == []
+        assert [(one.turn, one.state, one.error) for one in here.paid()] == [(0, "done", ""), (1, "done", "")]
+        assert len(here.model.asked) == 2
+
+
+def test_a_worker_that_leaves_does_not_wait_for_the_database(tmp_path: Path, sandbox: Sandbox) -> None:
+    begin = SqlStorage.begin
+    with world(tmp_path, sandbox) as here:
+        here.model.turns = [READ]
+
+        @contextmanager
+        def begun(storage: SqlStorage) -> Iterator[SqlTransaction]:
+            if here.model.asked:
+                here.desk.leaving.set()
+                raise StorageBusy("The database went away.")
+            with begin(storage) as tx:
+                yield tx
+
+        with mock.patch.object(SqlStorage, "begin", begun), pytest.raises(StorageBusy):
+            draft(here.desk, plan_job(here))
 
 
 def test_secrets_of_the_repository_reach_no_model_even_line_by_line(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from bot.domain.errors import ConductorError
+from bot.domain.errors import ConductorError, StorageBusy, StorageLost
 from bot.domain.money import Usage, micro_dollars
 from bot.domain.outcome import NeedsHuman, Snooze
 from bot.domain.subject import sha256_of
@@ -29,6 +29,8 @@ from workers.agents.room import Interrupted, Room
 log = structlog.get_logger()
 
 DAY_MS = 86_400_000
+PATIENCE_S, PAUSE_S = 60.0, 0.5
+"""For how long, and how often, an answer is offered to a database that takes nothing."""
 DIED = "worker died"
 """Why a call failed whose worker did not live to settle it."""
 
@@ -180,9 +182,23 @@ class Meter:
             cache_write_tokens=usage.cache_write,
             cost_micro_dollars=room.desk.prices.cost(call.model, usage),
         )
-        with room.desk.storage.begin() as tx:
-            tx.journal.add_artifact(answered)
-            tx.journal.settle_call(settled)
+        self._store(settled, answered)
+
+    def _store(self, settled: r.ModelCall, answered: r.ArtifactRow) -> None:
+        """An answer in hand outlives a restart of the database: thrown away, it would be asked for and paid for again."""
+        desk, until = self.room.desk, time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with desk.storage.begin() as tx:
+                    # A try that was lost while it committed may have done it.
+                    if tx.journal.answered(settled.job_id, settled.turn, settled.request_sha256) is None:
+                        tx.journal.add_artifact(answered)
+                        tx.journal.settle_call(settled)
+            except (StorageBusy, StorageLost):
+                if time.monotonic() > until or desk.leaving.wait(PAUSE_S):
+                    raise
+            else:
+                return
 
     def _again(self, call: r.ModelCall, error: ModelBusy | ModelUnreadable, tries: int) -> Interrupted:
         """A pause that doubles with each failure at this turn, or a person when there were too many.

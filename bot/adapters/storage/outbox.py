@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from bot.adapters.storage.rows import ONE, Link, LockKind, Query, columns_of, locking, values_of
 from bot.adapters.storage.runs import DRY_RUN
-from bot.adapters.storage.stops import stopped
+from bot.adapters.storage.stops import stands, stopped
 from bot.adapters.tables import ANSWERS, ENDED, OPEN, READY, SENDING, UNDONE, installations, outbox, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.subject import sha256_of
@@ -43,6 +43,8 @@ def _waits_its_turn() -> sa.ColumnElement[bool]:
         earlier.c.repository_id == outbox.c.repository_id,
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.id < outbox.c.id,
+        # What another run's own stop holds back is nobody else's wait.
+        sa.or_(earlier.c.run_id == outbox.c.run_id, sa.not_(stands("run", earlier.c.run_id))),
     )
     return sa.and_(sa.not_(_answers_stop()), found.exists())
 

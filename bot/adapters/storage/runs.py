@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from bot.adapters.storage.law import SqlLaw
 from bot.adapters.storage.places import REPOSITORY
 from bot.adapters.storage.rows import ONE, LockKind, Query, columns_of, values_of
-from bot.adapters.tables import LIVING, approvals, artifacts, outbox, repositories, runs
+from bot.adapters.storage.stops import stands
+from bot.adapters.tables import LIVING, outbox, repositories, runs
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.workflow import QUEUED, holds_slot
 from bot.ports.records import Repository, Run
@@ -104,41 +105,14 @@ class SqlRuns(SqlLaw):
         return [run_id for run_id, state in self._living(repository_id, working) if holds_slot(state)]
 
     def waiting_for_slot(self, repository_id: int) -> list[str]:
-        """Queued, or asked a person and holding their unused approval of the newest subject."""
-        approved = set(self._link.column(self._approved(repository_id)))
-        return [run_id for run_id, state in self._living(repository_id) if state == QUEUED or run_id in approved]
+        """One that may not begin now would keep a free slot from those behind it."""
+        may_begin = sa.and_(runs.c.paused.is_(False), sa.not_(stands("run", runs.c.id)))
+        return [run_id for run_id, state in self._living(repository_id, may_begin) if state == QUEUED]
 
     def _living(self, repository_id: int, *those: sa.ColumnElement[bool]) -> list[tuple[str, str]]:
         found = sa.select(runs.c.id, runs.c.state).where(runs.c.repository_id == repository_id, sa.text(LIVING), *those)
         rows = self._link.run(found.order_by(runs.c.created_at, runs.c.id)).all()
         return [(str(row[0]), str(row[1])) for row in rows]
-
-    @staticmethod
-    def _approved(repository_id: int) -> sa.Select[Any]:
-        newest = (
-            sa.select(artifacts.c.sha256)
-            .where(
-                artifacts.c.kind == "subject",
-                artifacts.c.run_id == approvals.c.run_id,
-                artifacts.c.stage == approvals.c.stage,
-            )
-            .order_by(artifacts.c.seq.desc())
-            .limit(ONE)
-            .scalar_subquery()
-        )
-        joined = runs.join(approvals, approvals.c.run_id == runs.c.id)
-        return (
-            sa.select(runs.c.id)
-            .select_from(joined)
-            .where(
-                runs.c.repository_id == repository_id,
-                # Every such state is a living one; said so, those that are over are not read.
-                sa.text(LIVING),
-                runs.c.state == approvals.c.stage + ".approval",
-                approvals.c.used_at == 0,
-                approvals.c.subject_sha256 == newest,
-            )
-        )
 
     def started_today(self, repository_id: int, requester_id: int, since: int) -> int:
         """Cancelled ones count too."""
