@@ -15,13 +15,16 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+import structlog
 
 from bot.adapters.git_merge import blob_id
 from bot.adapters.github_client import READ, GitHubClient, decoded
 from bot.domain.errors import InternalError, StaleFence
 from bot.domain.work import Patch
 from bot.domain.writes import METHODS, marker
-from bot.ports.github import Approved, GitHubRefused, OutboxWrite, Sent
+from bot.ports.github import Approved, GitHubBusy, GitHubRefused, OutboxWrite, Sent
+
+log = structlog.get_logger()
 
 _ISSUES: Final[Mapping[str, str]] = {"issues": "write"}
 _PULLS: Final[Mapping[str, str]] = {"pull_requests": "write", "contents": "read"}
@@ -49,6 +52,8 @@ PERMISSIONS: Final[Mapping[str, Mapping[str, str]]] = {
 """What the token of each kind may do, and no more."""
 _GRAPHQL: Final = frozenset({"pull.ready", "thread.resolve"})
 _BRANCHES: Final = frozenset({"branch.create", "branch.update"})
+_KNOWN_BY: Final = frozenset({"comment.create", "comment.reply", "check_run.create", "pull.create"})
+"""What these make is later told by the number that GitHub gave it; an answer without one says nothing."""
 _PAGE: Final = 100
 _PAGES: Final = 200
 
@@ -85,9 +90,16 @@ class GitHubAppWriter:
         if row.kind not in PERMISSIONS:
             raise _broken(row, f"{row.kind!r} is no kind of write")
         payload = json.loads(row.body)
-        found = self._look(row, payload) if retry else None
-        if found is not None:
-            return found
+        try:
+            found = self._look(row, payload) if retry else None
+            return self._do(row, payload) if found is None else found
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            # JSON that lacks what GitHub documents: whatever was asked may have been done, and the row must not stay on its way.
+            log.warning("github_answer_unreadable", row=row.row_id, kind=row.kind, exc_info=True)
+            said = f"{type(error).__name__}: {error}"
+            raise GitHubBusy(f"GitHub's answer to outbox row {row.row_id} cannot be read ({said}).", {}) from error
+
+    def _do(self, row: OutboxWrite, payload: dict[str, Any]) -> Sent:
         if row.kind in _BRANCHES:
             return self._branch(row, payload)
         if row.kind in _GRAPHQL:
@@ -319,7 +331,7 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _sent(kind: str, response: httpx.Response) -> Sent:
-    if not response.content:
+    if not response.content and kind not in _KNOWN_BY:
         return Sent(response.status_code, "", "")
     answer = decoded(response)
     # Labels come as a list of all that are set now.
@@ -327,14 +339,15 @@ def _sent(kind: str, response: httpx.Response) -> Sent:
 
 
 def _shown(kind: str, status: int, thing: Mapping[str, Any]) -> Sent:
-    """``github_id``: a pull request's number, any other thing's id. Facts: ``body_sha256`` of the body that GitHub kept."""
+    """``github_id``: a pull request's number, any other thing's id; ``LookupError`` where one is needed and none is there. Facts: ``body_sha256`` of the body that GitHub kept."""
     facts: dict[str, Any] = {}
     if isinstance(thing.get("body"), str):
         facts["body_sha256"] = hashlib.sha256(thing["body"].encode("utf-8", "surrogatepass")).hexdigest()
     name = "number" if kind in {"pull.create", "pull.update", "review.request"} else "id"
     if name == "number":
         facts |= {"number": thing.get("number"), "node_id": thing.get("node_id"), "draft": bool(thing.get("draft"))}
-    return Sent(status, str(thing.get(name, "")), str(thing.get("html_url") or ""), facts)
+    number = str(int(thing[name])) if kind in _KNOWN_BY else str(thing.get(name, ""))
+    return Sent(status, number, str(thing.get("html_url") or ""), facts)
 
 
 def _broken(row: OutboxWrite, why: str) -> InternalError:

@@ -455,6 +455,25 @@ def test_drafts_that_are_not_offered(key: str, desk: Desk) -> None:
         client.close()
 
 
+@pytest.mark.parametrize("answer", [{}, [], {"id": None}, {"id": "x"}, "text", None, 7])
+def test_json_that_is_no_answer_of_githubs_is_an_unknown_outcome(
+    client: GitHubClient, writer: GitHubWriter, place: Place, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    """Else the row would be on its way for ever, and its installation with it. The next try looks first."""
+    call = GitHubClient.call
+    comment = yes(place, w.CommentCreate(NAME, 7, text("hello")))
+
+    def called(self: GitHubClient, at: Place, method: str, path: str, **given: Any) -> httpx.Response:
+        answered = call(self, at, method, path, **given)
+        return answered if method == "GET" else httpx.Response(201, json=answer)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GitHubClient, "call", called)
+        with pytest.raises(GitHubBusy, match="outbox row 5 cannot be read|no JSON"):
+            writer.send(comment, retry=False)
+    assert writer.send(comment, retry=True).github_id.isdecimal()
+
+
 def test_only_approved_and_unchanged_rows_are_sent(github: SimulatedGitHub, writer: GitHubWriter, place: Place) -> None:
     write = w.CommentCreate(NAME, 7, text("x"))
     with pytest.raises(TypeError):
