@@ -79,7 +79,10 @@ class Reconciling:
         if run is None or job is None:
             return
         found = job.result["runs"].get(run.id, {})
-        known = {**run.known, "looked": {"at": job.result["at"], "job": job.id}}
+        # Where GitHub showed nothing, how far it is ahead of a restored run is as unknown as before.
+        blind = job.result.get("refused") and is_restored(tx, run)
+        at = looked_at(run) if blind else job.result["at"]
+        known = {**run.known, "looked": {"at": at, "job": job.id}}
         if job.payload["listens"]:
             known["heard_until"] = job.result["at"]
         run = replace(run, known=known)

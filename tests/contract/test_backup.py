@@ -72,10 +72,12 @@ def _at(house: House, kind: str) -> None:
     house.agents.hooks[kind] = once
 
 
-@pytest.mark.parametrize("silent", [0, 8], ids=["", "silent"])
+@pytest.mark.parametrize(("times", "status"), [(0, 502), (8, 502), (4, 404)], ids=["", "silent", "refusing"])
 @pytest.mark.parametrize(("kind", "merged"), [("review", False), ("step", False), ("draft", True)])
-def test_a_copy_from_mid_run_repeats_nothing_that_github_shows(kind: str, merged: bool, silent: int) -> None:
-    """Also when GitHub does not answer for minutes after the restore."""
+def test_a_copy_from_mid_run_repeats_nothing_that_github_shows(
+    kind: str, merged: bool, times: int, status: int
+) -> None:
+    """Also when GitHub does not answer for minutes after the restore, or says that there is nothing to see."""
     with House(messy=True) as house:
         _at(house, kind)
         house.published()
@@ -86,7 +88,7 @@ def test_a_copy_from_mid_run_repeats_nothing_that_github_shows(kind: str, merged
         house.later(20 * HOUR_S)
         before, drafted = _shown(house), len(house.agents.asked)
         _restore(house, house.folder / "backup")
-        house.github.faults.append(Fault("GET /repos/*", status=502, times=silent))
+        house.github.faults.append(Fault("GET /repos/*", status=status, times=times))
         house.pump()
         for _ in range(4):
             house.later(301)
