@@ -134,6 +134,7 @@ installations = sa.Table(
     _number("blocked_until"),
     _number("last_write_at"),
     *_lease(),
+    _number("changed_at", server_default="0"),
 )
 
 repositories = sa.Table(

@@ -79,8 +79,17 @@ class _Repository(_Part):
 
 
 class _Installation(_Part):
+    """GitHub writes times of installations as text in some payloads and as seconds in others."""
+
     id: Id
     account: _Account | None = None
+    updated_at: Stamp | Id | None = None
+    suspended_at: Stamp | Id | None = None
+
+    def at(self) -> int:
+        """The newest of its times, in milliseconds."""
+        times = (one for one in (self.updated_at, self.suspended_at) if one is not None)
+        return max((milliseconds(one) if isinstance(one, str) else one * 1000 for one in times), default=0)
 
 
 class _Label(_Part):
@@ -370,6 +379,7 @@ def _installation(payload: dict[str, Any]) -> ours.Event | None:
         read.installation.id,
         account.login if account is not None else "",
         read.action,
+        read.installation.at(),
         tuple(repository.ref() for repository in repositories),
     )
 

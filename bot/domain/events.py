@@ -203,11 +203,12 @@ class BranchPushed:
 
 @dataclass(frozen=True, slots=True)
 class InstallationChanged:
-    """The App was installed, removed, suspended or unsuspended."""
+    """The App was installed, removed, suspended or unsuspended. ``at``: GitHub's time of it, in milliseconds; 0 when it tells none."""
 
     installation_id: int
     account: str
     action: str
+    at: int = 0
     repositories: tuple[RepositoryRef, ...] = ()
 
 

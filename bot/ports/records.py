@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where the App is installed. ``last_write_at`` counts content writes (`bot.services.dispatch`); ``blocked_until`` holds GitHub's own waits."""
+    """Where the App is installed. ``last_write_at`` counts content writes (`bot.services.dispatch`); ``blocked_until`` holds GitHub's own waits.
+
+    ``changed_at``: GitHub's time of the newest news about the installation itself.
+    """
 
     id: int
     account: str
@@ -19,6 +22,7 @@ class Installation:
     lease_owner: str = ""
     lease_until: int = 0
     fence: int = 0
+    changed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

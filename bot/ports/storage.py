@@ -314,7 +314,7 @@ class Places(Protocol):
     """Installations and repositories."""
 
     def put_installation(self, row: r.Installation) -> None:
-        """Insert, or update account and suspension."""
+        """Insert, or update account, suspension and since when they are so."""
 
     def put_repository(self, row: r.Repository) -> None:
         """Insert, or update name, default branch and privacy."""

@@ -198,8 +198,11 @@ def _origin(event: Event | None) -> tuple[int | None, int | None]:
 def _learn_places(tx: Transaction, event: Event, now: int) -> None:
     """Installations and repositories are learnt from signed deliveries: GitHub vouches for them."""
     if isinstance(event, InstallationChanged):
-        gone = event.action in {"deleted", "suspend"}
-        tx.places.put_installation(r.Installation(event.installation_id, event.account, gone, now))
+        gone, last = event.action in {"deleted", "suspend"}, tx.places.installation(event.installation_id)
+        # What comes late does not count: a `suspend` after its `unsuspend` would close the installation for ever.
+        if last is None or event.at == 0 or event.at >= last.changed_at:
+            made = r.Installation(event.installation_id, event.account, gone, now, changed_at=event.at)
+            tx.places.put_installation(made)
         for ref in event.repositories:
             tx.places.put_repository(
                 r.Repository(ref.id, event.installation_id, ref.full_name, ref.default_branch, ref.private)

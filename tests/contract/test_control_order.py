@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bot.simulator.github.faults import Fault
@@ -158,3 +160,29 @@ def test_what_a_stop_of_a_cancelled_run_holds_back_does_not_hold_the_next_one() 
         assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"]
         assert {row.state for row in house.rows() if row.run_id == house.run.id} == {"confirmed"}
         assert {row.state for row in house.rows() if row.run_id == house.runs()[0].id} > {"confirmed"}, "still held"
+
+
+@pytest.mark.parametrize("fault", [{"swap": True}, {"status": 503}])
+def test_a_suspension_that_is_told_after_its_end_closes_nothing(fault: dict[str, Any]) -> None:
+    """Told in the other order, and fetched again after it was missed."""
+    with House() as house:
+        house.github.faults.append(Fault("DELIVER installation.suspend", times=1, **fault))
+        house.github.install("suspend")
+        house.clock.ahead_ms += 1_500
+        house.github.install("unsuspend")
+        assert house.github.wait_delivered()
+        house.pump()
+        house.later(120)
+        house.start()
+        house.later(3600)
+        assert house.state == "plan.approval", house.story()
+        house.clock.ahead_ms += 1_500
+        house.github.install("suspend")
+        house.pump()
+        house.say("/conductor approve")
+        house.later(3600)
+        assert [row.state for row in house.rows("branch.update")] == ["allowed"], "nothing is sent now"
+        house.clock.ahead_ms += 1_500
+        house.github.install("unsuspend")
+        house.later(60)
+        assert house.state == "in_review", house.story()

@@ -469,7 +469,7 @@ def test_json_that_is_no_answer_of_githubs_is_an_unknown_outcome(
 
     with monkeypatch.context() as patched:
         patched.setattr(GitHubClient, "call", called)
-        with pytest.raises(GitHubBusy, match="outbox row 5 cannot be read|no JSON"):
+        with pytest.raises(GitHubBusy, match=r"outbox row 5 cannot be read|no JSON"):
             writer.send(comment, retry=False)
     assert writer.send(comment, retry=True).github_id.isdecimal()
 

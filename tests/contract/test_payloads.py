@@ -184,6 +184,22 @@ def test_review_states_are_lower_case() -> None:
     assert event.state == "changes_requested"
 
 
+@pytest.mark.parametrize(
+    ("times", "at"),
+    [
+        ({}, 0),
+        ({"updated_at": 1_792_000_000}, 1_792_000_000_000),
+        ({"updated_at": "2026-10-14T15:46:40Z", "suspended_at": None}, 1_791_992_800_000),
+        ({"updated_at": 1_791_000_000, "suspended_at": "2026-10-14T15:46:40Z"}, 1_791_992_800_000),
+    ],
+)
+def test_when_an_installation_changed(times: dict[str, Any], at: int) -> None:
+    """GitHub writes these times as text here and as seconds there."""
+    event = read("installation", {"action": "suspend", "installation": {"id": 5, **times}})
+    assert isinstance(event, events.InstallationChanged)
+    assert event.at == at
+
+
 def test_installation() -> None:
     event = read(
         "installation_repositories",

@@ -19,7 +19,6 @@ from bot.adapters.storage import SqlStorage, engine, migrate
 from bot.adapters.storage.migrating import newest
 from bot.domain.errors import InternalError, StaleFence, StorageBusy
 from bot.domain.workflow import SOFTWARE
-from bot.ports import records as r
 from tests.contract.databases import (
     INSTALLATION,
     KINDS,
@@ -62,7 +61,12 @@ def as_before(url: str) -> SqlStorage:
     """Places as the release before stored them: it knows none of the newer columns."""
     storage = SqlStorage(url, HeardNudges())
     with storage.begin() as tx:
-        tx.places.put_installation(r.Installation(INSTALLATION, "octo", suspended=False, created_at=NOW))
+        tx.runs._link.run(
+            sa.text(
+                "INSERT INTO installations (id, account, suspended, created_at, blocked_until, last_write_at, lease_owner,"
+                f" lease_until, fence) VALUES ({INSTALLATION}, 'octo', false, {NOW}, 0, 0, '', 0, 0)"
+            )
+        )
         tx.runs._link.run(
             sa.text(
                 "INSERT INTO repositories (id, installation_id, full_name, default_branch, private, wip)"
@@ -122,6 +126,9 @@ def test_processes_work_on_while_the_records_are_migrated(kind: str, tmp_path: P
         place = tx.places.repository(REPOSITORY)
         assert place is not None
         assert place.retention_days == 90
+        installation = tx.places.installation(INSTALLATION)
+        assert installation is not None
+        assert installation.changed_at == 0
     storage.close()
     engine = sa.create_engine(url)
     with engine.connect() as connection:

@@ -48,7 +48,7 @@ RIGHTS: Final[dict[str, dict[str, Right]]] = {
     },
     # Decides, and empties what was kept long enough; it neither pays, nor says what GitHub answered, nor adds an edge.
     "control": {
-        "installations": Right(ALL, insert=True, update=("account", "suspended")),
+        "installations": Right(ALL, insert=True, update=("account", "suspended", "changed_at")),
         "repositories": Right(
             ALL,
             insert=True,

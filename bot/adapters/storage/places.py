@@ -21,7 +21,7 @@ class SqlPlaces:
 
     def put_installation(self, row: Installation) -> None:
         """Waits, pacing and leases of a known one stay."""
-        self._link.upsert(installations, values_of(row), key=("id",), update=("account", "suspended"))
+        self._link.upsert(installations, values_of(row), key=("id",), update=("account", "suspended", "changed_at"))
 
     def put_repository(self, row: Repository) -> None:
         """What a known one is configured to stays; a repository that moved belongs to its new installation."""

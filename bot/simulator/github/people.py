@@ -274,6 +274,7 @@ class People:
         with self._world.lock:
             world, within = self._world, self._within()
             sender = world.account(by) if by else within.owner
+            world.installation_at, world.is_suspended = world.clock(), action == "suspend"
             keys = ("id", "node_id", "name", "full_name", "private")
             shown = [render.repository(world, one) for one in world.repositories.values()]
             payload = {

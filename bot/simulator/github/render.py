@@ -144,12 +144,12 @@ def installation(world: World) -> dict[str, Any]:
         "permissions": dict(world.app.permissions),
         "events": list(world.app.events),
         "created_at": stamp(0),
-        "updated_at": stamp(0),
+        "updated_at": stamp(world.installation_at),
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
         "suspended_by": None,
-        "suspended_at": None,
+        "suspended_at": stamp(world.installation_at) if world.is_suspended else None,
     }
 
 

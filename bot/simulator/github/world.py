@@ -68,6 +68,8 @@ class World:
     apps: dict[str, AppRecord] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     last_id: int = FIRST_ID
+    installation_at: float = 0.0
+    is_suspended: bool = False
 
     def new_id(self) -> int:
         """A number that nothing else has."""
