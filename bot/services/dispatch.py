@@ -37,6 +37,8 @@ FRESH_KINDS = frozenset({"branch.create", "branch.update", "pull.create", "pull.
 """Kinds whose decision also reads the default branch's configuration as it is now."""
 LISTED = frozenset({"comment.create", "comment.reply", "check_run.create", "pull.create"})
 """Kinds whose earlier try is looked up in a list, as that of an update with annotations is."""
+HALTED_MS = 60_000
+"""How long after a pause is lifted its code is held back at most."""
 LONGEST_MS = 10_000
 """For how long an installation waits at once for its hour: then somebody may be owed an answer."""
 NOT_FOUND_TRIES = 3
@@ -284,9 +286,10 @@ class Dispatch:
             self._wake(tx, row)
 
     def _denied(self, row: r.OutboxRow, decision: Decision) -> bool:
-        """A stop or pause that came in between only makes the row wait; every other denial is final."""
+        """A stop or pause only makes the row wait, longer each time, for every try asks GitHub; every other denial is final."""
         if {"never-while-stopped", "never-code-while-paused"} & set(decision.policy_ids):
-            self._settle(row, state="allowed", not_before=self.desk.clock.now() + 1_000, reason=decision.sentence)
+            until = self.desk.clock.now() + backoff(row.attempts, HALTED_MS)
+            self._settle(row, state="allowed", not_before=until, reason=decision.sentence)
             return False
         self._settle(row, state="denied", reason=f"policy denied it when it was to be sent: {decision.sentence}")
         return True

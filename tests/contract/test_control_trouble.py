@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 import pytest
@@ -353,8 +355,9 @@ def test_a_row_that_ended_while_a_person_was_asked_does_not_halt_the_retry() -> 
         assert house.state == "in_review", house.story()
 
 
-def test_a_run_that_is_cancelled_while_paused_comes_to_rest() -> None:
-    """Its code may not go out, which must not keep its checks open for ever."""
+@contextmanager
+def paused_in_publishing() -> Iterator[House]:
+    """The pause comes while the code's commit is being made, and GitHub failed the first try."""
     with House(dead=["branch.update"]) as house:
         house.planned()
         house.github.faults.append(Fault("POST /repos/*/git/trees", status=503, times=1))
@@ -369,9 +372,27 @@ def test_a_run_that_is_cancelled_while_paused_comes_to_rest() -> None:
         with mock.patch.object(GitHubAppWriter, "send", sent):
             house.say("/conductor approve")
         assert (house.state, house.run.paused) == ("publishing", True), house.story()
+        yield house
+
+
+def test_a_run_that_is_cancelled_while_paused_comes_to_rest() -> None:
+    """Its code may not go out, which must not keep its checks open for ever."""
+    with paused_in_publishing() as house:
         house.say("/conductor cancel")
         for _ in range(5):
             house.later(120)
         assert house.state == "cancelled"
         assert all(row.state in {"confirmed", "dead", "denied"} for row in house.rows()), house.story()
         assert {row.state for row in house.rows("branch.update")} <= {"dead", "denied"}
+
+
+def test_a_paused_run_asks_github_ever_more_seldom_and_goes_on_within_a_minute() -> None:
+    with paused_in_publishing() as house:
+        for _ in range(120):
+            house.later(10)
+        (row,) = house.rows("branch.update")
+        assert row.state == "allowed"
+        assert row.attempts < 40, "twenty minutes"
+        house.say("/conductor resume")
+        house.later(60)
+        assert house.state == "in_review", house.story()
