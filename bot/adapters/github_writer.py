@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -54,6 +55,8 @@ _GRAPHQL: Final = frozenset({"pull.ready", "thread.resolve"})
 _BRANCHES: Final = frozenset({"branch.create", "branch.update"})
 _KNOWN_BY: Final = frozenset({"comment.create", "comment.reply", "check_run.create", "pull.create"})
 """What these make is later told by the number that GitHub gave it; an answer without one says nothing."""
+_DRAFTS: Final = re.compile(r"^(?!.*already exists).*\bdraft", re.DOTALL)
+"""GitHub has no drafts here; that a pull request of a branch called `...-draft-...` is there already is something else."""
 _PAGE: Final = 100
 _PAGES: Final = 200
 
@@ -127,7 +130,7 @@ class GitHubAppWriter:
         ):
             return Sent(422, str(payload["name"]), "")
         said = f"{refused.fields.get('message', '')} {refused.fields.get('errors', '')}".casefold()
-        if row.kind == "pull.create" and refused.status == 422 and payload.get("draft") and "draft" in said:
+        if row.kind == "pull.create" and refused.status == 422 and payload.get("draft") and _DRAFTS.search(said):
             raise GitHubRefused(refused.sentence, {**refused.fields, "drafts": "unsupported"}) from refused
         raise refused
 
@@ -318,7 +321,8 @@ class GitHubAppWriter:
 
 
 def _placed(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(one.get(name) for name in ("path", "start_line", "end_line", "title", "message"))
+    """Where it stands, and the finding that its title begins with: GitHub may write its words in its own way."""
+    return one.get("path"), one.get("start_line"), str(one.get("title") or "").partition(" ")[0]
 
 
 def _names_same(shown: str, wanted: str) -> bool:

@@ -84,12 +84,11 @@ class _Installation(_Part):
     id: Id
     account: _Account | None = None
     updated_at: Stamp | Id | None = None
-    suspended_at: Stamp | Id | None = None
 
     def at(self) -> int:
-        """The newest of its times, in milliseconds."""
-        times = (one for one in (self.updated_at, self.suspended_at) if one is not None)
-        return max((milliseconds(one) if isinstance(one, str) else one * 1000 for one in times), default=0)
+        """In milliseconds; 0 when it is not told."""
+        time = self.updated_at
+        return milliseconds(time) if isinstance(time, str) else (time or 0) * 1000
 
 
 class _Label(_Part):

@@ -18,6 +18,9 @@ from bot.services.publishing import Publishing
 from bot.services.slots import fresh_rounds, slot_free
 from bot.wording import replies
 
+FRESH_MS = 300_000
+"""Milliseconds for which what was read back for an approval may be used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Approving:
@@ -42,16 +45,22 @@ class Approving:
             return run
         subject = tx.journal.subject(run.id, stage.name)
         assert subject is not None
-        job = ask(tx, self._read_back(tx, run, stage, subject.sha256, claims[0]))
+        claim = claims[0]
+        job = ask(tx, self._read_back(tx, run, stage, subject.sha256, claim))
+        if job.state == "done" and self.desk.clock.now() - job.done_at > FRESH_MS:
+            # A stop, a halt or another run's slot came between: what an approval rests on is read when it is used.
+            claim = {**claim, "try": int(claim.get("try", 1)) + 1}
+            run = replace(run, known={**run.known, "claims": [claim, *claims[1:]]})
+            job = ask(tx, self._read_back(tx, run, stage, subject.sha256, claim))
         if job.state in {"failed", "cancelled"}:
-            return self._refused(tx, run, stage, claims[0], [job.reason])
+            return self._refused(tx, run, stage, claim, [job.reason])
         if job.state != "done":
             return run
         if job.payload["subject"] != subject.sha256:
             raise InternalError(
                 f"Job {job.id} was read for subject {job.payload['subject']}: nothing is approved by it but that."
             )
-        return self._judge(tx, run, stage, subject.sha256, claims[0], job)
+        return self._judge(tx, run, stage, subject.sha256, claim, job)
 
     def _has_slot(self, tx: Transaction, run: r.Run) -> bool:
 
@@ -87,7 +96,7 @@ class Approving:
             "dry": run.mode == "dry-run",
             **shown,
         }
-        key = f"{stage.name}:approval:{claim['source']}:{_said(claim)}:{subject[:16]}"
+        key = f"{stage.name}:approval:{claim['source']}:{_said(claim)}:{subject[:16]}:{claim.get('try', 1)}"
         return new_job(
             self.desk, run, key, JobKind.APPROVAL, QUEUE_OF[JobKind.APPROVAL], stage=stage.name, payload=payload
         )

@@ -200,8 +200,11 @@ def _learn_places(tx: Transaction, event: Event, now: int) -> None:
     if isinstance(event, InstallationChanged):
         gone, last = event.action in {"deleted", "suspend"}, tx.places.installation(event.installation_id)
         # What comes late does not count: a `suspend` after its `unsuspend` would close the installation for ever.
-        if last is None or event.at == 0 or event.at >= last.changed_at:
-            made = r.Installation(event.installation_id, event.account, gone, now, changed_at=event.at)
+        # An `unsuspend` may tell the very time of the suspension that it ends, as in GitHub's own examples.
+        since = 0 if last is None else last.changed_at
+        counts = event.at > since or (event.at == since and event.action != "suspend")
+        if counts or event.at == 0:
+            made = r.Installation(event.installation_id, event.account, gone, now, changed_at=event.at or since)
             tx.places.put_installation(made)
         for ref in event.repositories:
             tx.places.put_repository(

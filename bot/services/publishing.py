@@ -158,7 +158,8 @@ class Publishing:
         )
         rows = [tx.outbox.by_key(key) for key in keys]
         done = all(
-            row is not None and (row.state == "confirmed" or (row.state == "dead" and row.kind == "review.request"))
+            row is not None
+            and (row.state == "confirmed" or (row.state in {"dead", "denied"} and row.kind == "review.request"))
             for row in rows
         )
         return keys if needed and done else []

@@ -83,7 +83,7 @@ class Reconciling:
         blind = job.result.get("refused") and is_restored(tx, run)
         at = looked_at(run) if blind else job.result["at"]
         known = {**run.known, "looked": {"at": at, "job": job.id}}
-        if job.payload["listens"]:
+        if job.payload["listens"] and not job.result.get("refused"):
             known["heard_until"] = job.result["at"]
         run = replace(run, known=known)
         tx.runs.save(self._compared(tx, run, job, found))

@@ -89,7 +89,7 @@ def _facts(
         annotations=size["annotations"],
     )
     base = _place(run, row, payload, base)
-    if run is not None and row.kind == "label.remove" and base.start_label and _is_set_anew(tx, run):
+    if run is not None and row.kind == "label.remove" and _is_set_anew(tx, run, _last_segment(row.target)):
         base = replace(base, own_label=False)
     if run is None or not run.snapshot_sha256:
         return base
@@ -100,10 +100,13 @@ def _facts(
     return base
 
 
-def _is_set_anew(tx: Transaction, run: r.Run) -> bool:
-    """Whether another run of the issue lives by now, which may rest on the label: it is no longer this run's to take off."""
-    others = tx.runs.of_issue(run.repository_id, run.issue_number)
-    return any(one.id != run.id and not is_over(one) for one in others)
+def _is_set_anew(tx: Transaction, run: r.Run, label: str) -> bool:
+    """Whether another run of the issue lives by now and has the label: it is no longer this run's to take off."""
+    others = [
+        one for one in tx.runs.of_issue(run.repository_id, run.issue_number) if one.id != run.id and not is_over(one)
+    ]
+    starts = [one.known.get("start_label", labels.START) for one in others if one.known.get("by_label", True)]
+    return label in {*starts, *(one.known.get("label", "") for one in others)}
 
 
 def _planned(desk: Desk, run: r.Run, row: r.OutboxRow, payload: dict[str, Any], facts: WriteFacts) -> WriteFacts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from bot.domain.jobs import JobKind
@@ -315,6 +316,18 @@ def test_a_press_on_the_second_plan_is_judged_by_what_is_so_then() -> None:
         assert house.state == "in_review", house.story()
 
 
+def reads_and_then(house: House, then: Callable[[], None]) -> Performer:
+    """What happens between the read-back of an approval and its use."""
+    read = house.performer.handlers[JobKind.APPROVAL]
+
+    def approve(job: Job) -> Outcome:
+        outcome = read(job)
+        then()
+        return outcome
+
+    return Performer(house.parts.desk, {**house.performer.handlers, JobKind.APPROVAL: approve})
+
+
 def test_an_approval_that_was_read_for_one_plan_is_not_used_for_the_next() -> None:
     """The run halts after the read-back and before its use; what was read stays with the plan that it was read for."""
     second = {**PLAN, "summary": "Make add add, and nothing else"}
@@ -324,18 +337,14 @@ def test_an_approval_that_was_read_for_one_plan_is_not_used_for_the_next() -> No
         house.github.faults.append(Fault("POST /repos/*/check-runs", status=403, retry_after=600, times=1))
         house.github.push(house.run.branch, {"more.txt": "x"}, by="bob")
         house._settle()
-        performer = house.performer
-        read = performer.handlers[JobKind.APPROVAL]
 
-        def approve(job: Job) -> Outcome:
-            outcome = read(job)
+        def halt() -> None:
             house.clock.ahead_ms += 700_000
             house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
             assert house.parts.dispatch is not None
             house.parts.dispatch.dispatch(house.github.installation_id)
-            return outcome
 
-        house.performer = Performer(house.parts.desk, {**performer.handlers, JobKind.APPROVAL: approve})
+        performer, house.performer = house.performer, reads_and_then(house, halt)
         house.say("/conductor approve")
         house.performer = performer
         assert house.state == "needs_human", house.story()
@@ -363,3 +372,51 @@ def test_a_press_after_somebody_elses_that_was_refused_counts() -> None:
         house.github.press("Approve", by="ana")
         house.pump()
         assert house.state == "in_review", house.story()
+
+
+def test_an_approval_that_was_read_before_a_stop_is_read_again_when_it_is_used() -> None:
+    with House(messy=True) as house:
+        house.planned()
+
+        def stop() -> None:
+            house.parts.stopping.set("run", house.run.id, stopped=True, by="op", reason="carl's account is not his")
+
+        performer, house.performer = house.performer, reads_and_then(house, stop)
+        house.say("/conductor approve", by="carl")
+        house.performer = performer
+        assert house.state == "plan.approval", house.story()
+        house.github.set_permission("carl", "read")
+        house.github.delete_comment("/conductor approve", by="carl")
+        house.later(3600)
+        house.parts.stopping.set("run", house.run.id, stopped=False, by="op", reason="")
+        house.later(60)
+        stays(house, says="carl")
+        assert house.approvals() == []
+        house.say("/conductor approve", by="ana")
+        assert house.state == "in_review", house.story()
+
+
+def test_an_approval_that_was_read_before_a_halt_is_read_again_after_it() -> None:
+    """The retry's plan is the very same."""
+    with House(messy=True) as house:
+        house.planned()
+        house.github.faults.append(Fault("POST /repos/*/check-runs", status=403, retry_after=600, times=1))
+        house.github.push(house.run.branch, {"more.txt": "x"}, by="bob")
+        house._settle()
+
+        def halt() -> None:
+            house.clock.ahead_ms += 700_000
+            house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
+            assert house.parts.dispatch is not None
+            house.parts.dispatch.dispatch(house.github.installation_id)
+
+        performer, house.performer = house.performer, reads_and_then(house, halt)
+        house.say("/conductor approve", by="carl")
+        house.performer = performer
+        assert house.state == "needs_human", house.story()
+        house.github.set_permission("carl", "read")
+        house.github.delete_comment("/conductor approve", by="carl")
+        house.later(3 * 86_400)
+        house.say("/conductor retry", by="ana")
+        assert house.state == "plan.approval", house.story()
+        assert house.approvals() == []

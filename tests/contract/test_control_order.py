@@ -186,3 +186,40 @@ def test_a_suspension_that_is_told_after_its_end_closes_nothing(fault: dict[str,
         house.github.install("unsuspend")
         house.later(60)
         assert house.state == "in_review", house.story()
+
+
+def test_a_start_label_that_the_next_run_does_not_rest_on_is_taken_off() -> None:
+    """It was started by a comment, and takes off no label of its own."""
+    with House(messy=True) as house:
+        house.planned()
+        house.github.faults.append(Fault("DELETE /repos/*/labels/conductor", status=403, retry_after=600, times=1))
+        house.github.comment("issue", "/conductor cancel", by="ana", number=7)
+        house._settle()
+        assert house.state == "cancelled"
+        assert house.github.faults[-1].applied == 1
+        house.clock.ahead_ms += 1_500
+        house.github.comment("issue", "/conductor plan", by="ana", number=7)
+        house._settle()
+        house.pump()
+        assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"], house.story()
+        house.say("/conductor cancel")
+        house.later(3600)
+        assert [run.state for run in house.runs()] == ["cancelled", "cancelled"], house.story()
+        assert house.labels == [], house.story()
+
+
+def test_what_a_lifted_stop_lets_go_leaves_the_next_run_its_label() -> None:
+    with House(messy=True) as house:
+        house.planned()
+        first = house.run.id
+        house.parts.stopping.set("run", first, stopped=True, by="op", reason="x")
+        house.say("/conductor cancel")
+        house.clock.ahead_ms += 1_500
+        house.github.unlabel("conductor", by="ana", number=7)
+        house.pump()
+        labelled_again(house)
+        house.later(3600)
+        house.parts.stopping.set("run", first, stopped=False, by="op", reason="")
+        house.later(3600)
+        assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"], house.story()
+        assert sorted(house.labels) == ["conductor", "conductor: awaiting approval"], house.story()

@@ -358,3 +358,21 @@ def _told(house: House, comment: int) -> dict[str, object]:
         "comment": render.comment(world, within, issue, found),
         "sender": render.account(world, found.user),
     }
+
+
+def test_a_command_that_was_said_while_github_refused_looks_is_found_after_it() -> None:
+    with House(messy=True) as house:
+        house.planned()
+        house.later(60)
+        house.github.faults.append(Fault("DELIVER issue_comment.created", drop=True, times=1))
+        house.github.comment("issue", "/conductor cancel", by="ana", number=7)
+        assert house.github.wait_delivered()
+        refuses = Fault("GET /repos/*", status=404, times=100)
+        house.github.faults.append(refuses)
+        for _ in range(12):
+            house.later(130)
+        assert refuses.applied
+        refuses.times = 0
+        for _ in range(30):
+            house.later(300)
+        assert house.state == "cancelled", house.story()

@@ -396,3 +396,19 @@ def test_a_paused_run_asks_github_ever_more_seldom_and_goes_on_within_a_minute()
         house.say("/conductor resume")
         house.later(60)
         assert house.state == "in_review", house.story()
+
+
+def test_a_request_for_review_that_was_denied_while_a_person_was_asked_does_not_hold_publishing() -> None:
+    with House(messy=True) as house:
+        house.planned()
+        house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
+        house.github.faults.append(Fault("POST /graphql", status=403, retry_after=600, times=1))
+        house.say("/conductor approve")
+        assert house.state == "needs_human", house.story()
+        for _ in range(3):
+            house.later(700)
+        assert {row.state for row in house.rows("review.request")} == {"denied"}, house.story()
+        house.say("/conductor retry")
+        for _ in range(5):
+            house.later(700)
+        assert house.state == "in_review", house.story()

@@ -15,6 +15,8 @@ import pytest
 from bot.adapters.webhook_payloads import WebhookPayloads, milliseconds
 from bot.domain import events
 from bot.ports.github import MalformedPayload, PayloadReader
+from bot.services.intake import _learn_places
+from tests.contract.databases import NOW, fresh_url, furnished
 
 EXAMPLES: list[dict[str, Any]] = json.loads(
     lzma.decompress((Path(__file__).parents[1] / "payloads" / "octokit_examples.json.xz").read_bytes())
@@ -190,7 +192,7 @@ def test_review_states_are_lower_case() -> None:
         ({}, 0),
         ({"updated_at": 1_792_000_000}, 1_792_000_000_000),
         ({"updated_at": "2026-10-14T15:46:40Z", "suspended_at": None}, 1_791_992_800_000),
-        ({"updated_at": 1_791_000_000, "suspended_at": "2026-10-14T15:46:40Z"}, 1_791_992_800_000),
+        ({"updated_at": None}, 0),
     ],
 )
 def test_when_an_installation_changed(times: dict[str, Any], at: int) -> None:
@@ -254,3 +256,19 @@ def test_text_that_the_database_cannot_hold_is_shown() -> None:
     event = read("issues", payload)
     assert isinstance(event, events.IssueLabeled)
     assert event.issue.title == "a\ufffd\ufffdb"
+
+
+def test_the_published_suspension_does_not_undo_the_end_of_it(tmp_path: Path) -> None:
+    """GitHub's own pair tells one time for both: told in the other order, the installation stays open."""
+    told = {one["payload"].get("action"): one["payload"] for one in EXAMPLES if one["event"] == "installation"}
+    pair = [told["unsuspend"], told["suspend"]]
+    storage = furnished(fresh_url("sqlite", tmp_path))
+    with storage.begin() as tx:
+        for payload in (*pair, pair[0]):
+            event = read("installation", payload)
+            assert event is not None
+            _learn_places(tx, event, NOW)
+            found = tx.places.installation(payload["installation"]["id"])
+            assert found is not None
+            assert not found.suspended
+    storage.close()

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import psycopg
@@ -26,9 +27,10 @@ from bot.adapters.storage.migrating import newest
 from bot.adapters.storage.rows import LockKind
 from bot.domain.audit_chain import verify_chain
 from bot.domain.errors import ConductorError, InternalError, OverBudget, SettingsError, StaleFence, StorageBusy
-from bot.domain.events import Actor, ButtonPressed, Origin, RepositoryRef
+from bot.domain.events import Actor, BranchPushed, ButtonPressed, Event, InstallationChanged, Origin, RepositoryRef
 from bot.ports import records as r
 from bot.ports.storage import Transaction
+from bot.services.intake import _learn_places
 from bot.services.routing import Router
 from tests.contract.databases import (
     INSTALLATION,
@@ -475,3 +477,47 @@ def test_who_presses_a_button_while_the_run_changes_meets_the_changed_run(tmp_pa
     storage.close()
     assert met is not None
     assert met.paused
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_of_two_news_of_an_installation_at_one_moment_the_newer_stays(tmp_path: Path, is_known: bool) -> None:
+    """PostgreSQL: the second has read what was there before the first, and waits for the row."""
+    storage = furnished(fresh_url("postgres", tmp_path))
+    number = INSTALLATION if is_known else 99
+    first = InstallationChanged(number, "octo", "unsuspend" if is_known else "suspend", 20_000)
+    pushed = Origin(number, RepositoryRef(REPOSITORY, "octo/calc", "main", False), Actor(1, "ana", "User"))
+    second: Event = (
+        InstallationChanged(number, "octo", "suspend", 10_000)
+        if is_known
+        else BranchPushed(pushed, "refs/heads/x", "0" * 40, "1" * 40)
+    )
+
+    def other() -> None:
+        with storage.begin() as tx:
+            _learn_places(tx, second, NOW)
+
+    with ThreadPoolExecutor(1) as pool:
+        with storage.begin() as tx:
+            _learn_places(tx, first, NOW)
+            told = pool.submit(other)
+            _until(lambda: bool(_waiting(storage)))
+        told.result()
+    with storage.read() as tx:
+        found = tx.places.installation(number)
+    assert found is not None
+    assert (found.suspended, found.changed_at) == (not is_known, 20_000)
+    storage.close()
+
+
+def _waiting(storage: SqlStorage) -> list[Any]:
+    asked = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with storage._reader.connect() as link:
+        return list(link.exec_driver_sql(asked))
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")

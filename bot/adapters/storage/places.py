@@ -20,8 +20,14 @@ class SqlPlaces:
         self._link = link
 
     def put_installation(self, row: Installation) -> None:
-        """Waits, pacing and leases of a known one stay."""
-        self._link.upsert(installations, values_of(row), key=("id",), update=("account", "suspended", "changed_at"))
+        """Waits, pacing and leases of a known one stay, and all of it when what is stored is newer."""
+        self._link.upsert(
+            installations,
+            values_of(row),
+            key=("id",),
+            update=("account", "suspended", "changed_at"),
+            newer="changed_at",
+        )
 
     def put_repository(self, row: Repository) -> None:
         """What a known one is configured to stays; a repository that moved belongs to its new installation."""

@@ -168,11 +168,14 @@ class Link:
         found = self.value(statement)
         return None if found is None else int(found)
 
-    def upsert(self, table: sa.Table, values: dict[str, Any], *, key: Sequence[str], update: Sequence[str]) -> None:
-        """Insert, or update the named columns of the row with that key."""
+    def upsert(
+        self, table: sa.Table, values: dict[str, Any], *, key: Sequence[str], update: Sequence[str], newer: str = ""
+    ) -> None:
+        """Insert, or update the named columns of the row with that key; not where the stored ``newer`` is the greater one."""
         statement = self._insert(table, values)
         new = {name: statement.excluded[name] for name in update}
-        self.run(statement.on_conflict_do_update(index_elements=list(key), set_=new))
+        where = statement.excluded[newer] >= table.c[newer] if newer else None
+        self.run(statement.on_conflict_do_update(index_elements=list(key), set_=new, where=where))
 
     def _insert(self, table: sa.Table, values: dict[str, Any]) -> postgresql.Insert | sqlite.Insert:
         return (postgresql.insert(table) if self.is_postgres else sqlite.insert(table)).values(**values)
