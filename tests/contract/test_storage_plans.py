@@ -149,6 +149,16 @@ def test_a_claims_plans_are_made_once_and_walk_indices(tmp_path: Path) -> None:
     storage.close()
 
 
+def test_a_connection_keeps_all_statements_that_the_app_knows_prepared(tmp_path: Path) -> None:
+    storage = furnished(fresh_url("postgres", tmp_path))
+    with storage._writer.begin() as link:
+        for number in [*range(300), *range(300)]:
+            link.exec_driver_sql(f"SELECT {number}")
+        kept = link.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+    assert kept >= 300
+    storage.close()
+
+
 def _multiply(url: str) -> None:
     """Five thousand rows like the one: a tenth may go, those of ten installations in turn; the others are sent."""
     names = [column.name for column in tables.outbox.columns]

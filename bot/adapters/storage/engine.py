@@ -28,6 +28,10 @@ ASKED_AFTER_S = 1.0
 """A connection to PostgreSQL that rested for so long is asked whether it still stands."""
 PREPARED_AFTER = 1
 """Times that a connection to PostgreSQL runs a statement before it keeps it prepared; psycopg's own are five."""
+PREPARED_MOST = 500
+"""Statements that a connection to PostgreSQL keeps prepared. The App knows some two hundred; of psycopg's hundred one would be
+dropped and another prepared anew all the time.
+"""
 # psycopg's SQLSTATEs that mean "not now": lock not available, deadlock, serialization, too many clients, starting up ...
 _NOT_NOW = frozenset({"55P03", "40P01", "40001", "53300", "57014", "57P01", "57P02", "57P03"})
 # insufficient_privilege
@@ -136,6 +140,7 @@ def _postgres_events(engine: Engine, *, read_only: bool, busy_ms: int) -> None:
         before, dbapi_connection.autocommit = dbapi_connection.autocommit, True
         dbapi_connection.execute(f"SET lock_timeout = {busy_ms}")
         dbapi_connection.execute("SET synchronous_commit = on")
+        dbapi_connection.prepared_max = PREPARED_MOST
         if read_only:
             dbapi_connection.execute("SET default_transaction_read_only = on")
         else:
