@@ -59,8 +59,8 @@ class Settings(BaseModel):
     """One process's settings. ``simulation`` opens loopback URLs and is never read from the environment.
 
     ``lease_ms`` and ``pacing_ms`` in milliseconds; ``tick_ms``: how often the sweeper is woken; ``threads``: jobs a worker
-    runs at once; ``prices``: over the shipped ones (`bot.domain.money.Prices.override`); ``cache_bytes``: disk for unpacked trees and for setup layers, each; ``cgroup``: a delegated version 2 cgroup
-    that bounds sandboxes.
+    runs at once; ``prices``: over the shipped ones (`bot.domain.money.Prices.override`); ``cache_bytes``: disk for unpacked
+    trees and for setup layers, each; ``cgroup``: a delegated version 2 cgroup that bounds sandboxes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

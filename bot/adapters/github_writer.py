@@ -343,7 +343,10 @@ def _sent(kind: str, response: httpx.Response) -> Sent:
 
 
 def _shown(kind: str, status: int, thing: Mapping[str, Any]) -> Sent:
-    """``github_id``: a pull request's number, any other thing's id; ``LookupError`` where one is needed and none is there. Facts: ``body_sha256`` of the body that GitHub kept."""
+    """``github_id``: a pull request's number, any other thing's id. Facts: ``body_sha256`` of the body that GitHub kept.
+
+    ``LookupError`` where a number is needed and none is there.
+    """
     facts: dict[str, Any] = {}
     if isinstance(thing.get("body"), str):
         facts["body_sha256"] = hashlib.sha256(thing["body"].encode("utf-8", "surrogatepass")).hexdigest()

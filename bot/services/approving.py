@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.domain.errors import InternalError
 from bot.domain.facts import ApprovalFacts
 from bot.domain.jobs import QUEUE_OF, JobKind
 from bot.domain.workflow import Approval, Stage
@@ -56,10 +55,6 @@ class Approving:
             return self._refused(tx, run, stage, claim, [job.reason])
         if job.state != "done":
             return run
-        if job.payload["subject"] != subject.sha256:
-            raise InternalError(
-                f"Job {job.id} was read for subject {job.payload['subject']}: nothing is approved by it but that."
-            )
         return self._judge(tx, run, stage, subject.sha256, claim, job)
 
     def _has_slot(self, tx: Transaction, run: r.Run) -> bool:
@@ -96,7 +91,7 @@ class Approving:
             "dry": run.mode == "dry-run",
             **shown,
         }
-        key = f"{stage.name}:approval:{claim['source']}:{_said(claim)}:{subject[:16]}:{claim.get('try', 1)}"
+        key = f"{stage.name}:approval:{claim['source']}:{_said(claim)}:{subject}:{claim.get('try', 1)}"
         return new_job(
             self.desk, run, key, JobKind.APPROVAL, QUEUE_OF[JobKind.APPROVAL], stage=stage.name, payload=payload
         )

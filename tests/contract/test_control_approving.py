@@ -328,26 +328,31 @@ def reads_and_then(house: House, then: Callable[[], None]) -> Performer:
     return Performer(house.parts.desk, {**house.performer.handlers, JobKind.APPROVAL: approve})
 
 
+def halts_after_the_reading(house: House, *, by: str) -> None:
+    """A check that GitHub does not take ends the run's way between the read-back of an approval and its use."""
+    house.github.faults.append(Fault("POST /repos/*/check-runs", status=403, retry_after=600, times=1))
+    house.github.push(house.run.branch, {"more.txt": "x"}, by="bob")
+    house._settle()
+
+    def halt() -> None:
+        house.clock.ahead_ms += 700_000
+        house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
+        assert house.parts.dispatch is not None
+        house.parts.dispatch.dispatch(house.github.installation_id)
+
+    performer, house.performer = house.performer, reads_and_then(house, halt)
+    house.say("/conductor approve", by=by)
+    house.performer = performer
+    assert house.state == "needs_human", house.story()
+
+
 def test_an_approval_that_was_read_for_one_plan_is_not_used_for_the_next() -> None:
     """The run halts after the read-back and before its use; what was read stays with the plan that it was read for."""
     second = {**PLAN, "summary": "Make add add, and nothing else"}
     with House(dead=["check_run.create"]) as house:
         house.agents.plans = [PLAN, second]
         house.planned()
-        house.github.faults.append(Fault("POST /repos/*/check-runs", status=403, retry_after=600, times=1))
-        house.github.push(house.run.branch, {"more.txt": "x"}, by="bob")
-        house._settle()
-
-        def halt() -> None:
-            house.clock.ahead_ms += 700_000
-            house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
-            assert house.parts.dispatch is not None
-            house.parts.dispatch.dispatch(house.github.installation_id)
-
-        performer, house.performer = house.performer, reads_and_then(house, halt)
-        house.say("/conductor approve")
-        house.performer = performer
-        assert house.state == "needs_human", house.story()
+        halts_after_the_reading(house, by="ana")
         house.say("/conductor retry")
         assert house.state == "plan.approval", house.story()
         assert house.approvals() == []
@@ -400,20 +405,7 @@ def test_an_approval_that_was_read_before_a_halt_is_read_again_after_it() -> Non
     """The retry's plan is the very same."""
     with House(messy=True) as house:
         house.planned()
-        house.github.faults.append(Fault("POST /repos/*/check-runs", status=403, retry_after=600, times=1))
-        house.github.push(house.run.branch, {"more.txt": "x"}, by="bob")
-        house._settle()
-
-        def halt() -> None:
-            house.clock.ahead_ms += 700_000
-            house.github.faults.append(Fault("POST /repos/*/check-runs", status=422, times=1))
-            assert house.parts.dispatch is not None
-            house.parts.dispatch.dispatch(house.github.installation_id)
-
-        performer, house.performer = house.performer, reads_and_then(house, halt)
-        house.say("/conductor approve", by="carl")
-        house.performer = performer
-        assert house.state == "needs_human", house.story()
+        halts_after_the_reading(house, by="carl")
         house.github.set_permission("carl", "read")
         house.github.delete_comment("/conductor approve", by="carl")
         house.later(3 * 86_400)

@@ -116,15 +116,19 @@ def test_a_removal_of_the_label_that_comes_late_does_not_strike_the_run_after_it
         assert [run.state for run in house.runs()] == ["cancelled", "plan.approval"], house.story()
 
 
+def cancelled_and_the_labels_removal_waits(house: House) -> None:
+    house.planned()
+    house.github.faults.append(Fault("DELETE /repos/*/labels/conductor", status=403, retry_after=600, times=1))
+    house.github.comment("issue", "/conductor cancel", by="ana", number=7)
+    house._settle()
+    assert house.state == "cancelled"
+    assert house.github.faults[-1].applied == 1
+    house.clock.ahead_ms += 1_500
+
+
 def test_our_removal_of_the_label_that_had_to_wait_does_not_take_off_the_next_runs() -> None:
     with House(dead=["label.remove"]) as house:
-        house.planned()
-        house.github.faults.append(Fault("DELETE /repos/*/labels/conductor", status=403, retry_after=600, times=1))
-        house.github.comment("issue", "/conductor cancel", by="ana", number=7)
-        house._settle()
-        assert house.state == "cancelled"
-        assert house.github.faults[-1].applied == 1
-        house.clock.ahead_ms += 1_500
+        cancelled_and_the_labels_removal_waits(house)
         house.github.unlabel("conductor", by="ana", number=7)
         house._settle()
         labelled_again(house)
@@ -191,13 +195,7 @@ def test_a_suspension_that_is_told_after_its_end_closes_nothing(fault: dict[str,
 def test_a_start_label_that_the_next_run_does_not_rest_on_is_taken_off() -> None:
     """It was started by a comment, and takes off no label of its own."""
     with House(messy=True) as house:
-        house.planned()
-        house.github.faults.append(Fault("DELETE /repos/*/labels/conductor", status=403, retry_after=600, times=1))
-        house.github.comment("issue", "/conductor cancel", by="ana", number=7)
-        house._settle()
-        assert house.state == "cancelled"
-        assert house.github.faults[-1].applied == 1
-        house.clock.ahead_ms += 1_500
+        cancelled_and_the_labels_removal_waits(house)
         house.github.comment("issue", "/conductor plan", by="ana", number=7)
         house._settle()
         house.pump()
